@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,11 +20,15 @@ from lw3dsim.rtl.fields import FIELD_BITS, PLACES, declared
 from lw3dsim.rtl.transforms import transform_modules
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lw3dsim.rtl.design import Core
     from lw3dsim.rtl.notes import CoreProgram
 
 TOP = "lw_bench"
 RUNTIME = ("verilated", "verilated_threads")
+# Compilers take more than twice as long over twice as large a function.
+STATEMENTS = 300
 # Memories that the bench fills.
 MEMORIES = {
     "IFMAP_EVEN": "u_ifmap__DOT__u_even__DOT__words", "IFMAP_ODD": "u_ifmap__DOT__u_odd__DOT__words",
@@ -67,6 +72,7 @@ def names_header(core: Core) -> str:
     sizes = {
         "IFMAP_WORD": core.ifmap_word, "WEIGHT_WORD": core.weight_word, "BIAS_WORD": core.bias_bits * core.rows,
         "OFMAP_WORD": core.results * core.activation, "OUT_SUM_BITS": core.picked * (core.result_bits + 2),
+        "RESULT_BITS": core.activation, "SUM_BITS": core.result_bits + 2,
         "WAVE_BITS": FIELD_BITS * PLACES, "FILES": core.rows * core.cols * core.mults,
         "LANES": core.vector_lanes,
     }  # fmt: skip
@@ -96,16 +102,31 @@ def build(core: Core, folder: Path) -> Path:
     for name, text in texts.items():
         (made / name).write_text(text, encoding="utf-8")
     arguments = ["--cc", "-O3", "--x-assign", "0", "--x-initial", "0", "-Wno-fatal", "-Wno-WIDTH", "--Mdir", "obj"]
+    arguments += ["--output-split-cfuncs", str(STATEMENTS)]
     modules = [name for name in texts if name.endswith(".sv")]
     _called([tool, *arguments, "--top-module", TOP, *parameters, *modules], made)
-    # All in one, as the headers take longer than the core.
-    parts = sorted(part.name for part in (made / "obj").glob("V*.cpp"))
-    (made / "all.cpp").write_text("".join(f'#include "{part}"\n' for part in [*parts, "bench.cpp"]), encoding="utf-8")
-    _called(
-        [*_compiler(tool), "-I.", "-Iobj", "all.cpp", *map(str, _runtime(tool, folder)), "-pthread", "-o", "new"], made
-    )
+    _compile(made, _compiler(tool), _runtime(tool, folder))
     (made / "new").rename(bench)
     return bench
+
+
+def _compile(made: Path, compiler: list[str], runtime: list[Path]) -> None:
+    """Compile what Verilator has made: what runs once, hardly, and what runs in every cycle, side by side.
+
+    Each is in one, as the headers take longer than a small core.
+    """
+    parts = sorted(part.name for part in (made / "obj").glob("V*.cpp"))
+    once = [part for part in parts if part.endswith("__Slow.cpp")]
+    pieces = {"once": once, "always": [*(part for part in parts if part not in once), "bench.cpp"]}
+    for name, included in pieces.items():
+        text = "".join(f'#include "{part}"\n' for part in included)
+        (made / f"{name}.cpp").write_text(text, encoding="utf-8")
+    compiler = [*compiler, "-I.", "-Iobj"]
+    hardly = {"once": ["-O0"], "always": []}
+    commands = [[*compiler, *hardly[name], "-c", f"{name}.cpp", "-o", f"{name}.o"] for name in pieces]
+    with ThreadPoolExecutor(len(pieces)) as pool:
+        list(pool.map(_called, commands, [made] * len(pieces)))
+    _called([*compiler, *(f"{name}.o" for name in pieces), *map(str, runtime), "-pthread", "-o", "new"], made)
 
 
 def _compiler(tool: str) -> list[str]:
@@ -147,8 +168,8 @@ def _called(command: list[str], folder: Path) -> None:
         raise InputError(f"{Path(command[0]).name} could not build the core: {done.stderr.strip()[-1000:]}")
 
 
-def written(program: CoreProgram) -> str:
-    """Return a program as the bench reads it."""
+def written(program: CoreProgram, expected: Iterable[str] = ()) -> str:
+    """Return a program as the bench reads it, with lines of what it should compare."""
     lines, now = [f"limit {program.limit}"], -1
     lines += [f"wave {wave:x}" for wave in program.waves]
     for one in program.happenings:
@@ -156,7 +177,7 @@ def written(program: CoreProgram) -> str:
             lines.append(f"at {one.cycle}")
             now = one.cycle
         lines.append(f"{one.kind} {one.number} {one.word:x}")
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *expected, ""])
 
 
 def run(bench: Path, program: CoreProgram) -> Log:

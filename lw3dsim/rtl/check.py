@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lw3dsim.arithmetic.number import shifted
-from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.errors import InputError
-from lw3dsim.machine.drains import input_port, output_port
-from lw3dsim.machine.microarchitecture import plain_array
-from lw3dsim.machine.problem import plain_layer
-from lw3dsim.machine.vector import beside, readings
-from lw3dsim.machine.waves import cost_waves, empty_waves
-from lw3dsim.map.layer.mapping import make_axes
 from lw3dsim.network.pipeline import map_prepared
 from lw3dsim.network.request import as_seed
 from lw3dsim.result.rtl import CheckedLayer, CheckResult
 from lw3dsim.rtl.build import build, run
 from lw3dsim.rtl.covered import check_design, refusal
 from lw3dsim.rtl.design import fitted, make_core
+from lw3dsim.rtl.expected import expected_counts
 from lw3dsim.rtl.notes import UnfitError
 from lw3dsim.rtl.programs import make_program
 from lw3dsim.rtl.subject import Subject, drawn
@@ -35,7 +28,6 @@ if TYPE_CHECKING:
     from lw3dsim.account.simulated import Unit
     from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.machine.records import Array, Layer
     from lw3dsim.network.pipeline import Prepared
     from lw3dsim.rtl.build import Log
     from lw3dsim.rtl.design import Core
@@ -141,16 +133,7 @@ def compare(subject: AnySubject, core: Core, program: CoreProgram, log: Log) -> 
         wanted = [stops.worked(subject.cycle(at)) for at in want]
         differences += _times(name, [stops.worked(at) + subject.ahead for at in got], wanted)
     differences += _physical(subject, core, log)
-    operations = [
-        0 if stage.problem.has_weights else steps.total("vector_ops")
-        for stage, steps in zip(subject.stages, schedule.stage_programs, strict=True)
-    ]
-    expected = {
-        **port_words(subject, program.drained_words),
-        "products": schedule.total("mults"),
-        "updates": schedule.total("accumulations"),
-        "operations": sum(operations),
-    }
+    expected = expected_counts(subject)
     differences += [
         f"{name}: {counts.get(name, 0)}, not {want}" for name, want in expected.items() if counts.get(name, 0) != want
     ]
@@ -164,75 +147,6 @@ def compare(subject: AnySubject, core: Core, program: CoreProgram, log: Log) -> 
         products=counts.get("products", 0), outputs=int(subject.stages[-1].output.size), equal=not differences,
         differences=tuple(differences),
     )  # fmt: skip
-
-
-class Step(NamedTuple):
-    """A step: the stage that it is of, its outputs (n, t, h, w), input channels, whether its sums begin and end."""
-
-    stage: int
-    size: tuple[int, int, int, int]
-    c: int
-    ends: tuple[int, int]
-
-
-def port_words(subject: AnySubject, drained: int) -> dict[str, int]:
-    """Return the words of the three ports that the simulator counts cycles of, ``drained`` ones at that of outputs."""
-    words, sizes = {"ifmap_words": 0, "weight_words": 0, "ofmap_words": drained}, empty_waves(INTERPRETED)
-    kinds, firsts, counts = np.unique(subject.schedule.kind, return_index=True, return_counts=True)
-    steps = steps_of(subject, firsts.tolist())
-    for many, step in zip(counts.tolist()[: len(kinds)], steps, strict=True):
-        stage = subject.stages[step.stage]
-        layer, array = plain_layer(stage.problem), plain_array(stage.machine)
-        patch = "ofmap_words" if stage.machine.reads_back else "ifmap_words"
-        if not stage.problem.has_weights:
-            for name, number in operand_words(layer, array, step.size, step.c).items():
-                words[name] += many * number
-            continue
-        n, t, h, w = step.size
-        cost_waves(layer, array, n, step.c, t, h, w, *step.ends, sizes)
-        for sort in sizes.used[: sizes.many[0]]:
-            rounds = many * sizes.number[sort] * sizes.rounds[sort]
-            words[patch] += int(rounds * sizes.inputs[sort])
-            words["weight_words"] += int(rounds * sizes.weights[sort])
-    return words
-
-
-def steps_of(subject: AnySubject, steps: Sequence[int]) -> Iterator[Step]:
-    """Yield what is to be known of some steps of a layer or group."""
-    if isinstance(subject, Subject):
-        axes, loops = make_axes(subject.problem, subject.mapping), subject.schedule.loops
-        frames = loops.c if subject.problem.reduces_frames else loops.t
-        for step in steps:
-            along = ((axes.t, frames), (axes.h, loops.h), (axes.w, loops.w))
-            t, h, w = (int(axis.outputs[at[step]]) for axis, at in along)
-            n, c = int(axes.n[loops.n[step]]), int(axes.c[loops.c[step]])
-            yield Step(0, (n, t, h, w), c, (int(loops.is_first[step]), int(loops.is_last[step])))
-        return
-    cuts, places = subject.mapping.axes(subject.group), subject.schedule.places
-    for step in steps:
-        stage = int(places.stage[step])
-        t, h, w = (int(axis.new[stage + 1][at[step]]) for axis, at in zip(cuts, places.at, strict=True))
-        yield Step(stage, (int(places.n[step]), t, h, w), subject.stages[stage].problem.c, (1, 1))
-
-
-def operand_words(layer: Layer, array: Array, size: tuple[int, int, int, int], c: int) -> dict[str, int]:
-    """Return the words of the operands of a vector step of ``size`` (n, t, h, w) by port."""
-    sides, lanes = beside(layer, array, *size), array.vector_lanes
-    channels, positions = size[0], math.prod(size[1:])
-    blocks = list[tuple[int, int]]()
-    for side, many in zip(sides, (channels - sides[1], sides[1]), strict=True):
-        if side:
-            full, times = -(-side // lanes) - 1, many * positions // side
-            blocks += [(full * times, lanes), (times, side - full * lanes)]
-    ports = (
-        ("ifmap_words", input_port, layer.sources - array.reads_back),
-        ("ofmap_words", output_port, array.reads_back),
-    )
-    each = readings(layer, c)
-    return {
-        name: each * tensors * sum(many * port(array, outputs * layer.activation_bits) for many, outputs in blocks)
-        for name, port, tensors in ports
-    }
 
 
 def _times(name: str, got: list[int], want: list[int]) -> list[str]:

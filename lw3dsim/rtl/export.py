@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.forms import RTL, RTL_MARK
 from lw3dsim.base.output import check_folder, make_folder, write_files
+from lw3dsim.errors import OutputError, one_line
 from lw3dsim.network.pipeline import map_prepared
-from lw3dsim.rtl.build import TOP, bench_files, names_header, sources, written
+from lw3dsim.rtl.build import STATEMENTS, TOP, bench_files, names_header, sources, written
 from lw3dsim.rtl.check import chosen, programs_of
 from lw3dsim.rtl.covered import check_design
 from lw3dsim.rtl.design import make_core
+from lw3dsim.rtl.expected import expected
 from lw3dsim.rtl.subject import drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.network.pipeline import Prepared
     from lw3dsim.rtl.design import Core
-    from lw3dsim.rtl.notes import CoreProgram
 
 # Which module is which rule of docs/microarchitecture.md.
 RULES = (
@@ -82,23 +83,44 @@ def export_core(
     """
     check_design(design)
     core, refused = make_core(design, []), tuple[str, ...]()
-    programs: dict[str, CoreProgram] = {}
+    programs: dict[str, str] = {}
     if prepared is not None:
         units, refused = chosen(map_prepared(prepared), layers, prepared)
         subjects = [drawn(prepared.network, unit, design, 0, prepared.request.engine) for unit in units]
         core, made, unfit = programs_of(design, subjects, is_named=layers is not None)
-        programs, refused = {_file_name(one.name): program for one, program in made}, refused + unfit
+        programs = {_file_name(one.name): written(program, expected(one, core, program)) for one, program in made}
+        refused += unfit
     texts = {**sources(core), f"{top_name(design)}.sv": top(design, core)}
     texts["README.md"] = page(design, core, bool(programs))
     texts |= {f"bench/{name}": text for name, text in bench_files().items()}
     texts |= {"bench/names.h": names_header(core), "Makefile": makefile(design, core, bool(programs))}
-    texts |= {f"programs/{name}.txt": written(program) for name, program in programs.items()}
+    texts |= {f"programs/{name}.txt": text for name, text in programs.items()}
     folder = check_folder(out, dict.fromkeys(texts, RTL))
+    check_alone(folder, texts)
     for name in texts:
         make_folder((folder / name).parent)
     marked = {folder / name: (RTL, _marked(Path(name), text).encode()) for name, text in texts.items()}
     write_files(marked)
     return len(marked), refused
+
+
+# What the Makefile takes all of.
+TAKEN = ("*.sv", "bench/*.sv", "programs/*.txt")
+
+
+def check_alone(folder: Path, names: Collection[str]) -> None:
+    """Refuse a folder with other modules or programs than ``names``, which would be taken for this core's.
+
+    Raises OutputError.
+    """
+    there = sorted(path for pattern in TAKEN for path in folder.glob(pattern))
+    others = [name for name in (path.relative_to(folder).as_posix() for path in there) if name not in names]
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        raise OutputError(
+            f"{one_line(str(folder), 200)}: {one_line(others[0], 200)}{more} is no file of this core, and its Makefile "
+            f"would take it for one ({', '.join(TAKEN)}); give another --out, or move it away"
+        )
 
 
 def top_name(design: Accelerator) -> str:
@@ -132,8 +154,9 @@ def makefile(design: Accelerator, core: Core, has_programs: bool) -> str:
         "synth:\n\tyosys -p 'read_verilog -sv $(filter-out lw_sram.sv lw_output_buffer.sv,$(wildcard *.sv)); "
         "read_verilog -sv -lib lw_sram.sv lw_output_buffer.sv; hierarchy -top $(TOP); synth; stat'\n"
         f"obj/V{TOP}: *.sv bench/*\n"
-        f"\tverilator --cc --exe --build -O3 -Wno-fatal -Wno-WIDTH --Mdir obj --top-module {TOP} -CFLAGS '-I../bench' "
-        f"{parameters} lw_*.sv bench/*.sv bench/bench.cpp\n"
+        f"\tverilator --cc --exe --build -j 0 -O3 --output-split-cfuncs {STATEMENTS} -Wno-fatal "
+        f"-Wno-WIDTH --Mdir obj --top-module {TOP} -CFLAGS '-I../bench' {parameters} "
+        "lw_*.sv bench/*.sv bench/bench.cpp\n"
         f"{run_rule(has_programs)}"
     )
 
@@ -144,7 +167,13 @@ def run_rule(has_programs: bool) -> str:
         return (
             "run:\n\t@echo 'There are no programs here: export again with --workload, for instance c3d.' >&2; exit 2\n"
         )
-    return f"run: obj/V{TOP}\n\tset -e; for program in programs/*.txt; do obj/V{TOP} $$program $$program.log; done\n"
+    # All programs run, whatever the first of them says.
+    return (
+        f"run: obj/V{TOP}\n"
+        f"\t@bad=0; all=0; for program in programs/*.txt; do all=$$((all + 1)); "
+        f"obj/V{TOP} $$program $$program.log || bad=$$((bad + 1)); done; "
+        'if [ $$bad != 0 ]; then echo "$$bad of $$all programs differ"; exit 1; fi; echo "equal: all $$all programs"\n'
+    )
 
 
 def page(design: Accelerator, core: Core, has_programs: bool) -> str:
@@ -162,8 +191,9 @@ Yosys; `make run` {run}. `make synth` takes long:
 `edge_small` was not done after five minutes of CPU time.
 
 {programs}A program is a descriptor for every wave (channels, tiles, taps, words, places, no times), the words that DMA
-writes and the cycles in which tiles arrive and room is made. The log of a run says when steps start, end and drain, and
-every word of the output buffer.
+writes and the cycles in which tiles arrive and room is made; then what the simulator expects: when steps start, end and
+drain, every word of results, counts. The log of a run says the same of the core, and `make run` ends with a line that
+says whether all is equal; of a program that is not, what differs first is said, and `make run` fails.
 
 | rule | modules | what they do |
 |---|---|---|

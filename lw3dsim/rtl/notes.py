@@ -65,7 +65,7 @@ class Results(NamedTuple):
 
 
 class CoreProgram(Value, frozen=True, kw_only=True, eq=False):
-    """A program of a core, the words of results that it should make, and how many of sums and results are drained.
+    """A program of a core, and the words of results that it should make.
 
     ``room`` is what it needs of a core.
     """
@@ -73,7 +73,6 @@ class CoreProgram(Value, frozen=True, kw_only=True, eq=False):
     waves: list[int]
     happenings: list[Happening]
     results: list[Results]
-    drained_words: int
     room: Room
     limit: int
 
@@ -121,7 +120,6 @@ class Notes:
             waves=self.waves,
             happenings=sorted(self.happenings, key=lambda one: one.cycle),
             results=self.results,
-            drained_words=self.drained_words,
             room=Room(
                 patch=self.patch,
                 kernels=self.kernels,

@@ -22,9 +22,10 @@ from lw3dsim.errors import InputError
 from lw3dsim.network.pipeline import map_prepared, prepare
 from lw3dsim.network.request import Options, make_request
 from lw3dsim.rtl import check_core, tensors
-from lw3dsim.rtl.build import Log, run
+from lw3dsim.rtl.build import Log, run, written
 from lw3dsim.rtl.check import chosen, compare
 from lw3dsim.rtl.design import make_core
+from lw3dsim.rtl.expected import expected
 from lw3dsim.rtl.export import top_name
 from lw3dsim.rtl.programs import make_program, unfit
 from lw3dsim.rtl.subject import drawn
@@ -274,6 +275,39 @@ def test_yosys_reads_an_exported_core(tmp_path):
     if shutil.which("yosys") is None:
         pytest.skip("there is no Yosys here")
     assert unsynthesizable(tmp_path, exported("edge_small", tmp_path, (*SMALL, *PORTS))) == ""
+
+
+def test_a_folder_with_other_modules_is_refused(tmp_path):
+    out = tmp_path / "core"
+    assert command("rtl", "export", "--arch", "eyeriss_like", "--out", str(out)).exit_code == 0
+    done = command("rtl", "export", "--arch", "edge_small", "--out", str(out))
+    assert done.exit_code == 2
+    assert "eyeriss_like_core.sv is no file of this core, and its Makefile would take it for one" in done.stderr
+    assert not (out / "edge_small_core.sv").exists()
+    assert command("rtl", "export", "--arch", "eyeriss_like", "--out", str(out)).exit_code == 0
+
+
+def test_a_program_that_is_run_ends_with_a_verdict(core_of, tmp_path):
+    arch, core, bench = core_of("trees")
+    subject = drawn_subject("trees", 1, of_single_banks(1, arch))
+    lines = [*expected(subject, core, make_program(subject, core))]
+
+    def verdict(changed):
+        path = tmp_path / "program.txt"
+        path.write_text(written(make_program(subject, core), changed))
+        done = subprocess.run([bench, path, tmp_path / "log"], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout.removeprefix(f"{path}: ")
+
+    code, text = verdict(lines)
+    assert (code, text.startswith("equal (")) == (0, True)
+    for kind in ("start", "end", "drained", "result", "ifmap_words", "products"):
+        number = max(i for i, line in enumerate(lines) if line.startswith(f"expect {kind} "))
+        *words, last = lines[number].split()
+        other = [*lines[:number], " ".join([*words, f"{int(last, 16) + 1:x}"]), *lines[number + 1 :]]
+        code, text = verdict(other)
+        assert (code, text.startswith(f"differs: {kind}")) == (1, True), text
+    # What never comes differs, too.
+    assert verdict([*lines, lines[0]])[0] == 1
 
 
 def test_programs_go_with_a_core(tmp_path, tiny):

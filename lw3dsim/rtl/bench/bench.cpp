@@ -8,11 +8,15 @@
 //   room N                        so many stores have left
 //   pause 1                       DMA has the only port of a buffer in this cycle: the core stands still
 //   limit CYCLE                   give up then
+//   expect start|end|drained N    of the next step, in cycles in which the core works
+//   expect result ADDRESS COUNT WORD SUMS
+//   expect NAME N                 a count
 // and of the log
 //   start|end|drained CYCLE       of the next step: its first cycle of feed, the cycle behind its last, and drained
 //   result CYCLE ADDRESS COUNT WORD SUMS
 //   first CYCLE                   products are added that are the first of their sums
 //   count NAME N
+// Where anything is expected, the last line of the output says whether all is equal, or what differs first.
 #include "Vlw_bench.h"
 #include "Vlw_bench___024root.h"
 #include "verilated.h"
@@ -21,6 +25,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -53,6 +58,40 @@ template <class Wide> uint64_t ones(const Wide& port, int bits) {
     return sum;
 }
 
+// What a program expects, by kind, and what differed first.
+struct Expected {
+    std::map<std::string, std::vector<std::string>> lines;
+    std::map<std::string, size_t> seen;
+    std::string wrong;
+
+    void compare(const std::string& kind, const std::string& found) {
+        if (lines.empty()) return;
+        const std::vector<std::string>& wanted = lines[kind];
+        size_t number = seen[kind]++;
+        if (!wrong.empty() || (number < wanted.size() && wanted[number] == found)) return;
+        std::string want = number < wanted.size() ? wanted[number] : "no more of them";
+        wrong = kind + (wanted.size() > 1 ? " " + std::to_string(number) : "") + ": " + found + ", not " + want;
+    }
+
+    void end() {
+        for (const auto& [kind, wanted] : lines)
+            if (wrong.empty() && seen[kind] < wanted.size())
+                wrong = kind + ": " + std::to_string(seen[kind]) + " of " + std::to_string(wanted.size());
+    }
+};
+
+// The lowest bits of a number in hexadecimal, without zeros in front.
+std::string lowest(const std::string& hex, size_t bits) {
+    size_t digits = (bits + 3) / 4;
+    std::string text = hex.size() > digits ? hex.substr(hex.size() - digits) : hex;
+    if (bits % 4 && text.size() == digits) {
+        int digit = text[0] <= '9' ? text[0] - '0' : text[0] - 'a' + 10;
+        text[0] = "0123456789abcdef"[digit & ((1 << bits % 4) - 1)];
+    }
+    size_t first = text.find_first_not_of('0');
+    return first == std::string::npos ? "0" : text.substr(first);
+}
+
 int main(int argc, char** argv) {
     if (argc != 3) { fprintf(stderr, "use: %s PROGRAM LOG\n", argv[0]); return 2; }
     std::ifstream program(argv[1]);
@@ -62,12 +101,19 @@ int main(int argc, char** argv) {
     std::vector<std::string> waves;
     std::vector<Event> events;
     uint64_t now = 0, limit = 1000000;
+    Expected expected;
     for (std::string line; std::getline(program, line);) {
         std::istringstream in(line);
         std::string kind, hex;
         uint64_t number = 0;
         if (line.empty() || line[0] == '#') continue;
         in >> kind;
+        if (kind == "expect") {
+            in >> kind >> std::ws;
+            std::getline(in, hex);
+            expected.lines[kind].push_back(hex);
+            continue;
+        }
         if (kind == "wave") { in >> hex; waves.push_back(hex); continue; }
         in >> number >> hex;
         if (kind == "at") now = number;
@@ -85,7 +131,7 @@ int main(int argc, char** argv) {
     core.pause = 0;
     for (int i = 0; i < 4; i++) { core.clk = 0; core.eval(); core.clk = 1; core.eval(); }
     core.rst = 0;
-    uint64_t cycle = 0, quiet = 0;
+    uint64_t cycle = 0, quiet = 0, paused = 0;
     for (; cycle < limit && quiet < 64; cycle++) {
         core.clk = 0;
         // What a core that stands still was told it is told on.
@@ -107,11 +153,13 @@ int main(int argc, char** argv) {
         if (core.pause) {
             core.clk = 1;
             core.eval();
+            paused++;
             continue;
         }
-        if (core.step_starts) fprintf(log, "start %lu\n", cycle + 1);
-        if (core.step_ends) fprintf(log, "end %lu\n", cycle + 1);
-        if (core.step_drains) fprintf(log, "drained %lu\n", cycle + 1);
+        const std::string worked = std::to_string(cycle + 1 - paused);
+        if (core.step_starts) { fprintf(log, "start %lu\n", cycle + 1); expected.compare("start", worked); }
+        if (core.step_ends) { fprintf(log, "end %lu\n", cycle + 1); expected.compare("end", worked); }
+        if (core.step_drains) { fprintf(log, "drained %lu\n", cycle + 1); expected.compare("drained", worked); }
         ifmap_words += core.ifmap_reads;
         weight_words += core.weight_reads;
         products += ones(core.works, FILES);
@@ -120,16 +168,31 @@ int main(int argc, char** argv) {
         if ((core.first && ones(core.updates, FILES)) || (core.operates_first && ones(core.operates, LANES))) fprintf(log, "first %lu\n", cycle);
         ofmap_words += core.out_write + core.out_read + core.inner_reads;
         if (core.out_write && !core.out_wide) {
-            fprintf(log, "result %lu %u %u %s %s\n", cycle, core.out_to, core.out_count,
-                    hex_of(core.out_word, OFMAP_WORD).c_str(), hex_of(core.out_sums, OUT_SUM_BITS).c_str());
+            const std::string word = hex_of(core.out_word, OFMAP_WORD), sums = hex_of(core.out_sums, OUT_SUM_BITS);
+            const unsigned count = core.out_count;
+            fprintf(log, "result %lu %u %u %s %s\n", cycle, core.out_to, count, word.c_str(), sums.c_str());
+            expected.compare("result", std::to_string(core.out_to) + " " + std::to_string(count) + " " +
+                             lowest(word, count * RESULT_BITS) + " " + lowest(sums, count * SUM_BITS));
         }
         if (core.wave_valid && core.wave_ready) next_wave++;
         quiet = core.idle && next_wave == waves.size() && next_event == events.size() ? quiet + 1 : 0;
         core.clk = 1;
         core.eval();
     }
-    fprintf(log, "count ifmap_words %lu\ncount weight_words %lu\ncount ofmap_words %lu\n", ifmap_words, weight_words, ofmap_words);
-    fprintf(log, "count products %lu\ncount updates %lu\ncount operations %lu\ncount cycles %lu\n", products, updates, operations, cycle);
+    const std::vector<std::pair<std::string, uint64_t>> counts = {
+        {"ifmap_words", ifmap_words}, {"weight_words", weight_words}, {"ofmap_words", ofmap_words},
+        {"products", products}, {"updates", updates}, {"operations", operations},
+    };
+    for (const auto& [name, count] : counts) {
+        fprintf(log, "count %s %lu\n", name.c_str(), count);
+        expected.compare(name, std::to_string(count));
+    }
+    fprintf(log, "count cycles %lu\n", cycle);
     fclose(log);
-    return cycle < limit ? 0 : 3;
+    if (expected.lines.empty()) return cycle < limit ? 0 : 3;
+    expected.end();
+    const size_t steps = expected.lines["start"].size(), words = expected.lines["result"].size();
+    if (expected.wrong.empty()) printf("%s: equal (%zu steps, %zu words of results)\n", argv[1], steps, words);
+    else printf("%s: differs: %s\n", argv[1], expected.wrong.c_str());
+    return expected.wrong.empty() ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 """Export, lint and read for synthesis the core of every accelerator that is shipped: python tests/exports_nightly.py.
 
-Arguments choose some. Says of each how long it took, and what Verilator (-Wall) or Yosys finds; exits with 1 then.
-Those of which no core is built are named.
+Each twice: of no layers in particular, and of a network with fused groups. Arguments choose some. Says of each how
+long it took, and what Verilator (-Wall) or Yosys finds; exits with 1 then. Those of which no core is built are named.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))
 
-from exports import exported, linted, unsynthesizable
+from exports import exported, exported_with_groups, linted, unsynthesizable
 
 from lw3dsim.describe.catalog import named_files
 from lw3dsim.errors import InputError
@@ -23,18 +23,27 @@ def main(names: list[str]) -> int:
     """Check the cores of ``names``, or of all accelerators."""
     wrong = False
     for name in names or sorted(named_files("arch_configs")):
-        begun = time.monotonic()
-        with tempfile.TemporaryDirectory() as made:
-            try:
-                top = exported(name, Path(made))
-            except InputError as error:
-                sys.stdout.write(f"{name}: no core ({error})\n")
-                continue
-            found = linted(Path(made), top) + unsynthesizable(Path(made), top)
-        wrong = wrong or bool(found)
-        sys.stdout.write(f"{name}: {found or 'clean'} ({time.monotonic() - begun:.0f} s)\n")
-        sys.stdout.flush()
+        for with_network in (False, True):
+            begun = time.monotonic()
+            with tempfile.TemporaryDirectory() as made:
+                try:
+                    what, top = written(name, Path(made), with_network=with_network)
+                except InputError as error:
+                    sys.stdout.write(f"{name}: no core ({error})\n")
+                    break
+                found = linted(Path(made), top) + unsynthesizable(Path(made), top)
+            wrong = wrong or bool(found)
+            sys.stdout.write(f"{name}, {what}: {found or 'clean'} ({time.monotonic() - begun:.0f} s)\n")
+            sys.stdout.flush()
     return int(wrong)
+
+
+def written(name: str, folder: Path, *, with_network: bool) -> tuple[str, str]:
+    """Write a core; return what it is of, and its top. Raises InputError where there is none."""
+    if not with_network:
+        return "of no layers in particular", exported(name, folder)
+    top, has_groups = exported_with_groups(name, folder)
+    return f"of c3d_small in FSB form, {'fused' if has_groups else 'no layers fused'}", top
 
 
 if __name__ == "__main__":

@@ -81,9 +81,9 @@ def group_refusal(unit: Unit, work: GroupWork, design: Accelerator) -> str:
     for layer, stage in zip(unit.layers, group.stages, strict=True):
         moves = not isinstance(layer, IN_PLACE) or (isinstance(layer, Slice) and layer.dim == "channels")
         if moves and not stage.has_weights:
-            return f"is a fused group, in which {layer.name} is {layer.kind}: the core keeps channels in order"
+            return f"is a fused group with {layer.name}, a layer of kind {layer.kind}: a core does it by itself only"
     if any(machine.cycles_per_tile > 1 for machine in machines):
-        return "is a fused group that takes tiles in parts: the core needs a drain that is as long as its pipeline"
+        return "is a fused group with tiles of more coordinates than pe.mults_per_pe: raise it, or lower m1 and m2"
     for layer, problem, machine in zip(unit.layers, group.stages, machines, strict=True):
         if reason := layer_refusal(layer, problem, machine, design):
             return f"is a fused group, in which {layer.name} {reason}"
@@ -93,31 +93,36 @@ def group_refusal(unit: Unit, work: GroupWork, design: Accelerator) -> str:
 def layer_refusal(layer: AnyLayer, problem: Problem, machine: Machine, design: Accelerator) -> str:
     """Return what a core would need for a layer that it does not do; nothing where it does it."""
     kind, function = layer.kind, getattr(layer, "activation", "none")
+    algorithm, operands = problem.algorithm, (problem.data_bits, problem.weight_bits)
+    full = algorithm.data_bits(problem.activation_bits), algorithm.weight_bits(problem.factor_bits)
+    ports = machine.ifmap_port, machine.weight_port, machine.ofmap_port
     needs = {
-        f"is {kind}: the core needs tables of powers and roots": isinstance(layer, Softmax | LayerNorm),
-        f"is {kind}: the core needs a divisor for every frame": isinstance(layer, RunningMean),
-        "reads several inputs for a position: the core needs its products": isinstance(layer, Upsample)
-        and problem.reads > 1,
-        "divides its sums by several numbers: the core by one": isinstance(layer, Pool3d) and _divides(layer, problem),
-        "has groups of channels side by side: the core needs an input for every group of rows": problem.structure
-        == "grouped"
-        and not problem.is_depthwise,
-        "has factors that are computed: the core needs activations in its weight buffer": problem.own_weights,
-        "has transformed operands that are narrowed: the core needs their shifts": problem.algorithm.is_winograd
-        and (problem.data_bits, problem.weight_bits)
-        != (problem.algorithm.data_bits(problem.activation_bits), problem.algorithm.weight_bits(problem.factor_bits)),
-        "transforms weights of a strided kernel on chip: the core needs its phases": machine.transforms_weights
-        and problem.algorithm.split != (1, 1, 1),
-        f"ends with {function}: the core needs the table of that function": function not in FUNCTIONS,
+        f"is of kind {kind}: a core has no powers and no roots": isinstance(layer, Softmax | LayerNorm),
+        f"is of kind {kind}: a core divides all frames by one number": isinstance(layer, RunningMean),
+        "is a linear upsample: a core has only nearest ones": isinstance(layer, Upsample) and problem.reads > 1,
+        "is an average pool over different numbers of values, without padding: a core divides by one number": (
+            isinstance(layer, Pool3d) and _divides(layer, problem)
+        ),
+        "has groups of several channels each: a core does dense and depthwise convolutions": (
+            problem.structure == "grouped" and not problem.is_depthwise
+        ),
+        "multiplies two computed tensors: in a core the factors are weights": problem.own_weights,
+        "has Winograd operands that are narrowed by precision.transformed_data_bits or _weight_bits: those of a core "
+        "are as wide as their transforms make them": algorithm.is_winograd and operands != full,
+        "is a strided Winograd layer with weights transformed on chip: set winograd.weight_transform=offline": (
+            machine.transforms_weights and algorithm.split != (1, 1, 1)
+        ),
+        f"ends with {function}: a core has relu and no other function": function not in FUNCTIONS,
         **_widths(problem, design),
-        "has several clips, or a state between clips: the core computes one": problem.batch > 1
-        or problem.state_frames > 0,
-        f"may overflow and then {problem.overflow}s": problem.overflow != "widen"
-        and problem.needed_bits > min(problem.register_bits, problem.accumulator_bits),
-        "has memories that take several cycles for a word": max(
-            machine.ifmap_port.per_cycles, machine.weight_port.per_cycles, machine.ofmap_port.per_cycles
-        )
-        > 1,
+        "has several clips, or a state between clips: a core computes one": (
+            problem.batch > 1 or problem.state_frames > 0
+        ),
+        f"may overflow its sums, and precision.overflow = {problem.overflow}: a core has room, set it to widen": (
+            problem.overflow != "widen" and problem.needed_bits > min(problem.register_bits, problem.accumulator_bits)
+        ),
+        "has buffers that take several cycles for a word: lower clock_mhz, or take more banks": (
+            max(port.per_cycles for port in ports) > 1
+        ),
     }
     return next((text for text, applies in needs.items() if applies), "")
 

@@ -44,7 +44,7 @@ def make_program(subject: Subject | GroupSubject, core: Core) -> CoreProgram:
         raise UnfitError(
             subject.name,
             f"has stride {_by(error.problem.stride)} and dilation {_by(error.problem.dilation)}, which leave what a "
-            "round reads at unequal distances: the core counts equal ones",
+            "round reads at unequal distances: a core reads at equal ones",
         ) from None
     except OverflowError as error:
         raise UnfitError(subject.name, f"counts further than a descriptor does ({error})") from None

@@ -325,7 +325,7 @@ class VectorMaker(Maker):
         if stage.computation.divisors is not None:
             found = np.unique(stage.computation.divisors)
             if len(found) > 1:
-                raise UnfitError(stage.name, f"divides its sums by {len(found)} numbers: the core by one")
+                raise UnfitError(stage.name, f"divides its sums by {len(found)} numbers: a core divides by one")
             by = int(found[0])
         inverse, offset, shift = inverse_of(by, self.core.activation)
         notes.divided = max(notes.divided, self.core.activation + (by - 1).bit_length())

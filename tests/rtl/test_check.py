@@ -167,7 +167,7 @@ def test_layers_are_checked_from_the_command_line(folder, tiny):
     assert [layer["name"] for layer in result["layers"]] == ["stem", "point", "pool"]
     assert all(layer["core_cycles"] == layer["drained_cycles"] > 0 for layer in result["layers"])
     assert [layer["outputs"] for layer in result["layers"]] == [8 * 4 * 8 * 8, 12 * 4 * 8 * 8, 12 * 4 * 4 * 4]
-    assert result["refused"] == ["soft ends with sigmoid: the core needs the table of that function"]
+    assert result["refused"] == ["soft ends with sigmoid: a core has relu and no other function"]
 
 
 @pytest.mark.parametrize(("activations", "weights"), [(8, 4), (8, 16), (4, 8), (16, 8)])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 
 from lw3dsim import load_arch
+from lw3dsim.network.pipeline import prepare
+from lw3dsim.network.request import Options, make_request
 from lw3dsim.rtl.export import export_core, top_name
 
 # Buffers are macros: their words are no registers.
@@ -16,6 +18,14 @@ def exported(name, folder, changes=()):
     design = load_arch(name, overrides=list(changes))
     export_core(design, str(folder), None)
     return top_name(design)
+
+
+def exported_with_groups(name, folder):
+    """Write a core with programs of a network, fused; return its top, and whether there are groups."""
+    options = Options(arch=name, transform=("fsb",), algorithm="hfa", fusion="auto")
+    prepared = prepare(make_request("c3d_small", options))
+    export_core(prepared.design, str(folder), prepared)
+    return top_name(prepared.design), any("+" in path.name for path in (folder / "programs").iterdir())
 
 
 def modules(folder):

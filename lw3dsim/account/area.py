@@ -14,6 +14,7 @@ from lw3dsim.account.built import addresses, collector, control, tile_places, tr
 from lw3dsim.account.vector import vector_unit
 from lw3dsim.base.caches import kept
 from lw3dsim.base.records import Amount, Breakdown, figure
+from lw3dsim.machine.near import patch_words, reach_words
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.sram import buffers
 from lw3dsim.technology.structures import accumulator_file, structure
@@ -95,7 +96,7 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
         * (add(register) + BANKS * (accumulators.area_um2 if quantity == "area_um2" else accumulators.leakage_uw)),
         "operand_registers": array_flip_flops(arch, data, weight, own_inputs=own)
         * arithmetic(arch.tech, "register", quantity, 1),
-        "staging": _staging(arch, weight, quantity),
+        "staging": _staging(arch, weight, quantity, own_inputs=own),
         "input_transform": adders("input_adds", arch.input_coords_per_cycle, data),
         "weight_transform": adders("weight_adds", arch.weight_coords_per_cycle, weight) if onchip else 0.0,
         "output_transform": adders("output_adds", arch.output_coords_per_cycle, transform),
@@ -136,17 +137,21 @@ def _word_bits(arch: Accelerator) -> int:
     return max(arch.buffers.ifmap_port_bytes * 8 // bits, 1) * bits
 
 
-def _staging(arch: Accelerator, weight_bits: int, quantity: Quantity) -> float:
-    """Return both sets of files, what captures words and finds inputs, and both tiles of the corner turn."""
+def _staging(arch: Accelerator, weight_bits: int, quantity: Quantity, *, own_inputs: bool) -> float:
+    """Return both sets of files, what finds inputs in them, and both tiles of the corner turn.
+
+    Of the words of a patch those near all lanes are chosen, of these every lane's own.
+    """
     bits, lanes = arch.precision.activation_bits, arch.input_lanes
     held = SETS * (
         lanes * arch.staging_room * bits + arch.multipliers // arch.places("tiles") * arch.staging_weights * weight_bits
     )
-    # Two over the whole word for a lane, and over its share of the word for the file of every multiplier.
-    bytes_wide = (2 * lanes + lanes) * _word_bits(arch) / 8
+    near, word = reach_words(arch, own_inputs=own_inputs), _word_bits(arch)
+    beyond = max(patch_words(arch) - near, 0) * word
     return (
         held * structure(arch.tech, "flip_flop_file", quantity)
-        + bytes_wide * structure(arch.tech, "selector", quantity)
+        + lanes * near * word / 8 * structure(arch.tech, "selector", quantity)
+        + beyond * structure(arch.tech, "multiplexer", quantity)
         + 2 * lanes * addresses(arch.tech, quantity)
         + corner_turn_bits(arch) * arithmetic(arch.tech, "register", quantity, 1)
     )

@@ -25,12 +25,13 @@ def patch_words(arch: Accelerator) -> int:
     return -(-bits // (BYTE * arch.buffers.ifmap_port_bytes))
 
 
-def reach_words(arch: Accelerator) -> int:
+def reach_words(arch: Accelerator, *, own_inputs: bool) -> int:
     """Return the words in which lanes find inputs at one time: those of lanes side by side, and two where rows end.
 
-    A power of two.
+    Where rows of PEs read inputs of their own, those of all rows lie side by side. A power of two.
     """
-    filled = -(-arch.input_lanes * arch.precision.activation_bits // (BYTE * arch.buffers.ifmap_port_bytes))
+    beside = arch.input_lanes * (arch.places("output_channels") if own_inputs else 1)
+    filled = -(-beside * arch.precision.activation_bits // (BYTE * arch.buffers.ifmap_port_bytes))
     return power_of_two(filled + 2)
 
 

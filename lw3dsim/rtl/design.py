@@ -180,7 +180,7 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
     """Return the core of an accelerator, wide enough for ``problems``. Raises InputError where there is none."""
     pe, precision, memories = arch.pe, arch.precision, arch.buffers
     _check_stages(arch)
-    macros = buffers(arch)
+    macros, own = buffers(arch), any(one.structure == "grouped" for one in problems)
     stored = [] if arch.winograd.weight_transform == "onchip" else [one.weight_bits for one in problems]
     averaged = precision.activation_bits + AVERAGED_BITS
     found = list({_shape(one.algorithm): one for one in problems if one.algorithm.is_winograd}.values())
@@ -190,7 +190,7 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         mults=pe.mults_per_pe,
         place_bits=max((pe.acc_depth - 1).bit_length(), 1),
         activation=precision.activation_bits,
-        own_inputs=int(any(one.structure == "grouped" for one in problems)),
+        own_inputs=int(own),
         data=max((one.data_bits for one in problems), default=precision.activation_bits),
         weight=max((one.weight_bits for one in problems), default=precision.weight_bits),
         plain=precision.weight_bits,
@@ -211,7 +211,7 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         weight_word=8 * memories.weight_port_bytes,
         weight_memory=_words(memories.weight_kib, memories.weight_port_bytes),
         weight_staged=kernel_words(arch, max([precision.weight_bits, *stored])),
-        reach=reach_words(arch),
+        reach=reach_words(arch, own_inputs=own),
         ofmap_word=8 * memories.ofmap_port_bytes,
         ofmap_memory=_words(memories.ofmap_kib, memories.ofmap_port_bytes),
         bias_memory=256,

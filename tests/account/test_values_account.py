@@ -204,6 +204,14 @@ def test_a_mean_over_frames_that_are_no_power_of_two_multiplies_once_per_channel
 # Area and leakage
 
 
+def test_rows_that_read_inputs_of_their_own_find_them_in_more_words():
+    arch = machine("pe.rows=8")
+    depthwise = conv(8, 8, (1, 4, 4), (1, 3, 3), arch, groups=8)
+    # 8 x 2 elements fill 4 words of 4: with two more, as a power of two, 8 in place of 4.
+    more = area_mm2(arch, [depthwise])["staging"] - area_mm2(arch, [conv(8, 8, (1, 4, 4), (1, 3, 3), arch)])["staging"]
+    assert more == pytest.approx((2 * 4 * 4 * SELECTOR - 4 * 32 * MUX) * 1e-6)
+
+
 def test_area_is_that_of_every_unit():
     found = area_mm2(ARCH, [DIRECT])
     # 4 multipliers; each has an adder of 32 bits, two banks of two 32-bit accumulators, registers around.
@@ -224,11 +232,11 @@ def test_area_is_that_of_every_unit():
     # Descriptors, counters, what travels beside the data for two stages; seven products of 16 bits.
     held = (2700 + 860 + 2 * 250) * FLIP_FLOP
     assert found["control"] == pytest.approx((held + 860 * COUNTER + 7 * 256 * PRODUCT) * 1e-6)
-    # 2 rows: 18 inputs for each of 2 columns, 64 weights for each of 2 rows; twice. A word of 4 elements is chosen from
-    # by two for a column, which each know where (two counters and three steps of 16 bits), by two rows in halves;
-    # 2 x 2 x 4 elements of a corner turn.
+    # 2 rows: 18 inputs for each of 2 columns, 64 weights for each of 2 rows; twice. Two columns fill a word of 4
+    # elements; with two more, as a power of two, each chooses out of 4, which are chosen out of 9, and knows twice
+    # where (two counters and three steps of 16 bits). 2 x 2 x 4 elements of a corner turn.
     files = 2 * (2 * 18 * 8 + 2 * 64 * 8) * 6.354 / 0.75
-    chosen = (2 * 2 + 2) * 4 * SELECTOR
+    chosen = 2 * 4 * 4 * SELECTOR + (9 - 4) * 32 * MUX
     where = 2 * 2 * (32 * COUNTER + 3 * 16 * (2 * ADDER + MUX))
     assert found["staging"] == pytest.approx((files + chosen + where + 2 * 2 * 4 * 8 * FLIP_FLOP) * 1e-6)
     assert found["input_transform"] == found["weight_transform"] == found["output_transform"] == 0
@@ -246,7 +254,8 @@ def test_area_is_that_of_every_unit():
     bits += (counters + 4 * 8 + 4 * 3 * 16 + 4 * 6 * 32) * 35.9
     # The vector unit's: operands that wait, two banks of two lanes, groups; selectors of words and groups, of lanes.
     bits += (64 + 2 * 64 + 288) * 79.1 + (3 * 32 + 6 * 32 + 2 * (3 * 32 + 2 * 8 + 2 * 32)) * 35.9
-    bits += 2 * (2 * 18 * 8 + 2 * 64 * 8) * 116.4 + ((2 * 2 + 2) * 4 + 4 * picked) * 290
+    bits += 2 * (2 * 18 * 8 + 2 * 64 * 8) * 116.4 + (2 * 4 * 4 + 4 * picked) * 290
+    bits += (9 - 4) * 32 * 35.9
     assert leakage_mw(ARCH, [DIRECT]) == pytest.approx(logic / 1000 + bits / 1e6 + 6 * 0.00014043)
 
 

@@ -16,8 +16,10 @@ def test_a_set_holds_what_all_files_of_a_row_of_multipliers_do():
 
 def test_lanes_find_inputs_in_the_words_they_fill_and_two_more():
     # 36 bytes are one word, 28 bytes four of 8.
-    assert reach_words(load_arch("edge_small")) == 4
-    assert reach_words(load_arch("eyeriss_like")) == 8
+    assert reach_words(load_arch("edge_small"), own_inputs=False) == 4
+    assert reach_words(load_arch("eyeriss_like"), own_inputs=False) == 8
+    # Of 8 rows of 36 bytes 4.5 words of 64.
+    assert reach_words(load_arch("edge_base"), own_inputs=True) == 8
 
 
 def test_weights_of_a_row_may_end_in_a_word_more():

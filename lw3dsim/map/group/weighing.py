@@ -204,9 +204,9 @@ def in_rings(array: Array, apart: int) -> Array:
         array.rows, array.multipliers, array.lanes, array.depth, array.cycles_per_tile, array.chunk,
         array.holds_weights, array.stages_inputs, array.ifmap_port_bits, array.ifmap_port_cycles,
         array.weight_port_bits, array.weight_port_cycles, array.ofmap_port_bits, array.ofmap_port_cycles,
-        array.input_rate, array.output_rate, array.weight_rate, array.vector_lanes, array.fill_cycles,
-        array.transforms_weights, array.reads_back, array.keeps, max(array.apart, apart), array.block,
-        array.fed_rows, array.tap_groups, array.staged,
+        array.ifmap_word_bits, array.weight_word_bits, array.ofmap_word_bits, array.input_rate, array.output_rate,
+        array.weight_rate, array.vector_lanes, array.fill_cycles, array.transforms_weights, array.reads_back,
+        array.keeps, max(array.apart, apart), array.block, array.fed_rows, array.tap_groups, array.staged,
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from lw3dsim.network.apart import map_layers, map_layers_for, one_by_one
 from lw3dsim.network.layout_costs import may_cost
 from lw3dsim.network.layouts import settle_layouts
 from lw3dsim.network.objective import make_weights, network_cost
+from lw3dsim.network.runs import run_work
 from lw3dsim.network.told import Told
 from lw3dsim.network.units import units_of
 from lw3dsim.network.views import viewed
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
 
 # Fusing takes about as long as so many passes over the layers.
 FUSING = 4
+
+# Engines find the same times: what is chosen is looked for by the quickest, and timed by the one that is asked for.
+MAPPER = "auto"
 
 # A step and its tiles take about 300 bytes.
 MAX_STREAM_STEPS = 10_000_000
@@ -225,22 +229,37 @@ def map_network(
     """
     if objective == "dram_bytes_only":
         return _fewest(network, design, algorithm, engine, fusion, file, progress)[0]
-    fixed = {} if file is None else _fixed(file, network, design, algorithm, engine)
+    units = _mapped(network, design, algorithm, fusion, objective, file, progress)
+    if engine == MAPPER:
+        return units
+    return [replace(unit, run=run_work(unit.run.work, unit.run.arch, engine)) for unit in units]
+
+
+def _mapped(
+    network: Workload,
+    design: Accelerator,
+    algorithm: str,
+    fusion: str,
+    objective: Objective,
+    file: MappingFile | None,
+    progress: Callable[[int, int], None] | None,
+) -> list[Unit]:
+    fixed = {} if file is None else _fixed(file, network, design, algorithm, MAPPER)
     layouts = {} if file is None else file.layouts
     told = Told(network, 1 + (objective != "latency") + FUSING * (fusion != "off"), progress)
     if sum(map(len, fixed)) == len(network.layers):
         told.all()
-        return settle_layouts(network, units_of(network, [], fixed), design, engine, layouts)
-    runs = map_layers(network, design, algorithm=algorithm, engine=engine, progress=told.layer, fixed=fixed)
-    settled = settle_layouts(network, units_of(network, runs, fixed), design, engine, layouts)
+        return settle_layouts(network, units_of(network, [], fixed), design, MAPPER, layouts)
+    runs = map_layers(network, design, algorithm=algorithm, engine=MAPPER, progress=told.layer, fixed=fixed)
+    settled = settle_layouts(network, units_of(network, runs, fixed), design, MAPPER, layouts)
     if fusion == "off" and objective == "latency":
         return settled
     weights = make_weights(network, runs, design, objective)
     if objective != "latency":
-        runs = map_layers_for(network, design, algorithm, engine, weights, fixed, told)
+        runs = map_layers_for(network, design, algorithm, MAPPER, weights, fixed, told)
         # What time and traffic are worth where layers are fused is told by layers as they are then.
         weights = make_weights(network, runs, design, objective)
-    alone = Alone(network=network, runs=runs, arch=design, engine=engine, weights=weights, fixed=fixed, layouts=layouts)
+    alone = Alone(network=network, runs=runs, arch=design, engine=MAPPER, weights=weights, fixed=fixed, layouts=layouts)
     found = [settled]
     cost = partial(network_cost, network, arch=design, weights=weights)
     if fusion != "off":

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import lw3dsim
 from lw3dsim import load_arch
 from lw3dsim.account.energy import Sparsity
+from lw3dsim.base.caches import forget
 from lw3dsim.base.values import replace
 from lw3dsim.describe.workload import (
     Activation,
@@ -34,6 +35,7 @@ from lw3dsim.describe.workload import (
     Trg,
     build_workload,
 )
+from lw3dsim.engine import simpy_engine
 from lw3dsim.errors import MappingError
 from lw3dsim.explore.bounds import least_of
 from lw3dsim.explore.evaluate import Evaluator
@@ -277,6 +279,19 @@ def test_a_batch_is_fused_clip_by_clip(name, arch):
         assert layer.executed_mults >= layer.ideal_mults
     assert any("+" in layer.name for layer in fused.record.layers) or name != "vectors"
     assert lw3dsim.execute(network, arch, batch=3, fusion="auto", algorithm="hfa").exact
+
+
+def test_an_engine_times_what_is_mapped_and_nothing_else(monkeypatch):
+    times, run = [], simpy_engine.run
+
+    def counted(*args):
+        times.append(1)
+        return run(*args)
+
+    monkeypatch.setattr(simpy_engine, "run", counted)
+    forget()
+    result = lw3dsim.simulate(NETWORKS["convolutions"], TINY, fusion="auto", engine="simpy")
+    assert 0 < len(times) <= len(result.record.layers)
 
 
 def test_weights_of_a_fused_group_are_loaded_once_for_all_clips():

@@ -9,7 +9,7 @@ import pytest
 
 from lw3dsim import simulate
 from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, build_workload
-from lw3dsim.network.objective import OBJECTIVES
+from lw3dsim.network.objective import OBJECTIVES, TIE
 
 ARCHS = ("edge_base", "edge_small", "edge_direct", "eyeriss_like", "array_16x16")
 # Seeds of networks, each on the design, with the algorithms and the fusion, that it draws.
@@ -106,4 +106,5 @@ def test_a_small_block_is_fastest_where_it_is_mapped_for_latency(kib, shape):
         ).totals.latency_cycles
         for objective in ("latency", "edp", "energy")
     }
-    assert cycles["latency"] == min(cycles.values())
+    # All bytes are worth a part of all cycles.
+    assert cycles["latency"] <= min(cycles.values()) * (1 + 1 / TIE)

@@ -86,9 +86,7 @@ def group_faults(group: Group, mapping: GroupMapping, arch: Accelerator, names: 
     if group.takes_all_frames and mapping.t != group.extent[0]:
         message = f"the group needs all frames at once; give {group.extent[0]}"
         yield Fault(key=("tile", "t"), value=mapping.t, message=message)
-    if mapping.warm_up and mapping.kept == "none":
-        message = "tiles warm up along the axis of kept halos; give kept: t, h or w, or leave it out"
-        yield Fault(key=("warm_up",), value=True, message=message)
+    yield from _flags(group, mapping)
     if len(mapping.chunks) != len(group.runs):
         runs = "; ".join("+".join(names[i] for i in run) for run in group.runs)
         yield Fault(key=("chunks",), value=list(mapping.chunks), message=f"give one size per run: {runs}")
@@ -116,6 +114,16 @@ def group_steps(group: Group, mapping: GroupMapping) -> int:
     tiles = math.prod(axis.tiles for axis in mapping.axes(group))
     chunks = zip(group.runs, mapping.chunks, strict=True)
     return tiles * sum(len(run) * -(-group.channels[run.stop] // chunk) for run, chunk in chunks)
+
+
+def _flags(group: Group, mapping: GroupMapping) -> Iterator[Fault]:
+    """Yield what is asked of tiles of a group that can't be with the rest of it."""
+    if mapping.warm_up and mapping.kept == "none":
+        message = "tiles warm up along the axis of kept halos; give kept: t, h or w, or leave it out"
+        yield Fault(key=("warm_up",), value=True, message=message)
+    if mapping.sliced and "dram" not in group.operands:
+        message = "no second operand of the group comes from DRAM; leave it out"
+        yield Fault(key=("sliced",), value=True, message=message)
 
 
 def is_possible(problem: Problem, mapping: Mapping, arch: Accelerator) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
-from lw3dsim.map.group.fitting import beside_bits, new_positions, window_bits
+from lw3dsim.map.group.fitting import beside_bits, input_bits, new_positions, slice_bits, window_bits
 from lw3dsim.map.group.floor import stage_weight_bits
 from lw3dsim.map.group.group import cut_one
 from lw3dsim.map.layer.mapping import input_tile, make_axes, weight_tile_bits
@@ -66,7 +66,12 @@ def group_fill(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[F
     work, stages, cuts = kernels(), group.plain, _cuts(group, mapping)
     one = 0, 0, 0
     new = [int(work(new_positions)(*cuts, *one, tensor)) for tensor in range(len(group.stages) + 1)]
-    window = int(work(window_bits)(stages, *cuts, *one))
+    if mapping.sliced:
+        runs = enumerate(zip(group.runs, mapping.chunks, strict=True))
+        slices = [work(slice_bits)(stages, *cuts, *one, i) * min(n, group.channels[run.stop]) for i, (run, n) in runs]
+        window = int(work(input_bits)(stages, *cuts, *one)) + max(map(int, slices))
+    else:
+        window = int(work(window_bits)(stages, *cuts, *one))
     inside, capacity = arch.buffers.intermediate_bits, arch.buffers.capacity_bits
     streamed, beside = [], []
     for number, (run, chunk) in enumerate(zip(group.runs, mapping.chunks, strict=True)):

@@ -127,13 +127,15 @@ class StageEntry(_Section, frozen=True, kw_only=True):
 class GroupEntry(_Section, frozen=True, kw_only=True):
     """A fused group: its layers in order, its tile, the axis along which halos are kept, channels of a step by run.
 
-    ``warm_up``: tiles before the first of the output, for which the first layers make what they can.
+    ``warm_up``: tiles before the first of the output, for which the first layers make what they can. ``sliced``: second
+    operands from DRAM come a chunk of channels at a time.
     """
 
     group: Annotated[tuple[StageEntry, ...], Meta(min_length=2, max_length=16)]
     tile: GroupTile
     kept: Kept = "none"
     warm_up: bool = False
+    sliced: bool = False
     chunks: Annotated[tuple[Size, ...], Meta(min_length=1)]
     ofmap_slots: Slots
     banks: BankCounts | None = None
@@ -153,6 +155,7 @@ class GroupEntry(_Section, frozen=True, kw_only=True):
             w=self.tile.w,
             kept=self.kept,
             warm_up=self.warm_up,
+            sliced=self.sliced,
             chunks=self.chunks,
             resident=tuple(stage.resident for stage in self.group),
             parallel=tuple(stage.parallel for stage in self.group),
@@ -168,6 +171,7 @@ class GroupEntry(_Section, frozen=True, kw_only=True):
             tile=GroupTile(t=mapping.t, h=mapping.h, w=mapping.w),
             kept=mapping.kept,
             warm_up=mapping.warm_up,
+            sliced=mapping.sliced,
             chunks=mapping.chunks,
             ofmap_slots=mapping.ofmap_slots,
         )

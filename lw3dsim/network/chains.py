@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from lw3dsim.map.group.group import Group, can_branch, can_fuse
+from lw3dsim.map.group.fusable import can_branch, can_fuse
+from lw3dsim.map.group.group import Group
 from lw3dsim.map.group.partition import make_trees
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value, replace
-from lw3dsim.map.group.group import can_branch, can_fuse
+from lw3dsim.map.group.fusable import can_branch, can_fuse
 from lw3dsim.network.chains import free_along, group_along, trees_of
 
 if TYPE_CHECKING:

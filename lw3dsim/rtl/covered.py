@@ -78,6 +78,8 @@ def group_refusal(unit: Unit, work: GroupWork, design: Accelerator) -> str:
             return (
                 "is a fused group that adds a tensor which no dense layer reads, or twice: the core has it in one order"
             )
+    if work.mapping.sliced:
+        return "is a fused group whose operands come chunk by chunk of channels: the core takes them a tile at a time"
     for layer, stage in zip(unit.layers, group.stages, strict=True):
         moves = not isinstance(layer, IN_PLACE) or (isinstance(layer, Slice) and layer.dim == "channels")
         if moves and not stage.has_weights:

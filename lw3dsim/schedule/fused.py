@@ -335,6 +335,7 @@ def _nest(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis]) -> Gro
         resident=work.words(mapping.resident),
         first_weight=work.words(list(itertools.accumulate(tiles, initial=0))),
         innermost=KEPT.index(mapping.kept) if mapping.kept != "none" else 2,
+        sliced=int(mapping.sliced),
     )
 
 
@@ -343,7 +344,9 @@ def _empty(group: Group, mapping: GroupMapping, nest: GroupNest) -> tuple[Unroll
     work, tiles = kernels(), _tiles(nest)
     chunks = [-(-group.channels[run.stop] // size) for run, size in zip(group.runs, mapping.chunks, strict=True)]
     steps = tiles * sum(len(run) * count for run, count in zip(group.runs, chunks, strict=True))
-    inputs, weight_tiles = tiles * len(group.dram_inputs), int(nest.first_weight[-1])
+    of_run = dict(zip(group.runs, chunks, strict=True))
+    slices = [of_run[group.runs[group.run_of(i)]] if i else 1 for i, _, _ in group.dram_inputs]
+    inputs, weight_tiles = tiles * (sum(slices) if mapping.sliced else len(slices)), int(nest.first_weight[-1])
     loads = max(inputs, tiles * weight_tiles)
     made = Unrolled(
         places=work.sheet(GroupPlaces, steps),
@@ -374,7 +377,7 @@ def _regions(
     regions: list[Activations | Weights] = []
     base = 0
     for stage, tensor, sources in group.dram_inputs:
-        boxes = group_input_boxes(group, stage, tensor, axes, clocks.burst_bytes)
+        boxes = group_input_boxes(group, mapping, stage, tensor, axes, clocks.burst_bytes)
         each = padded(boxes.layout.bursts, clocks.stripe_bursts)
         regions.append(Activations(boxes=boxes, bases=tuple(base + i * each for i in range(sources))))
         base += sources * each

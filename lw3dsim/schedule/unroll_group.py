@@ -22,7 +22,8 @@ class GroupNest(NamedTuple):
     """The loops of a group under a mapping: T, H and W cut in the first of the ways, channels of a chunk by run.
 
     By stage: the tensor that it reads, the one on chip that it adds, whether its weights stay on chip, and where its
-    weight tiles begin among those of all stages. ``innermost`` is the axis whose tiles follow each other.
+    weight tiles begin among those of all stages. ``innermost`` is the axis whose tiles follow each other; ``sliced``:
+    operands from DRAM come chunk by chunk.
     """
 
     stages: Stages
@@ -35,6 +36,7 @@ class GroupNest(NamedTuple):
     resident: Words
     first_weight: Words
     innermost: int
+    sliced: int
 
 
 class Room(NamedTuple):
@@ -176,17 +178,18 @@ def place_steps(nest: GroupNest, places: GroupPlaces) -> int:
 
 @kernel
 def input_boxes(nest: GroupNest) -> int:
-    """Return the number of boxes of the input and of the operands from DRAM: one per tile of each."""
-    return (1 + operands_before(nest, len(nest.stages.n))) * all_tiles(nest)
+    """Return the number of boxes of the input and of the operands from DRAM: one per tile of each, and slice."""
+    return boxes_before(nest, len(nest.stages.n))
 
 
 @kernel
-def operands_before(nest: GroupNest, stage: int) -> int:
-    """Return how many stages before ``stage`` read an operand from DRAM."""
-    count = 0
+def boxes_before(nest: GroupNest, stage: int) -> int:
+    """Return how many boxes the input and the operands of stages before ``stage`` have."""
+    count = 1
     for i in range(stage):
-        count += 1 if nest.stages.reads_dram[i] else 0
-    return count
+        if nest.stages.reads_dram[i]:
+            count += ceiling(nest.stages.n[i], nest.chunk[nest.stages.run[i]]) if nest.sliced else 1
+    return count * all_tiles(nest)
 
 
 @kernel
@@ -201,14 +204,17 @@ def load_inputs(nest: GroupNest, places: GroupPlaces, steps: int, loads: Loaded,
 
     Return how many they are, and how many tiles read the input: some may read only what stays of those before.
     """
-    stages, count, readers = nest.stages, 0, 0
+    stages, chunks, count, readers = nest.stages, most_chunks(nest), 0, 0
     for step in range(steps):
         stage, tile = places.stage[step], places.tile[step]
+        # A slice takes turns with others, a whole tile with other tiles.
+        turn = turn_of(nest, places, step, chunks) if nest.sliced else tile
         if stages.reads_dram[stage]:
-            if places.chunk[step] == 0:
-                box = (1 + operands_before(nest, stage)) * all_tiles(nest) + box_of_tile(nest, places, step)
-                bits = new_at(nest, places, step, stage + 1) * stages.n[stage] * stages.bits[stage]
-                note(loads, count, step, box, bits, tile, scratch)
+            if places.chunk[step] == 0 or nest.sliced:
+                box = boxes_before(nest, stage) + places.chunk[step] * all_tiles(nest) + box_of_tile(nest, places, step)
+                channels = places.n[step] if nest.sliced else stages.n[stage]
+                bits = new_at(nest, places, step, stage + 1) * channels * stages.bits[stage]
+                note(loads, count, step, box, bits, turn, scratch)
                 scratch.operand[stage] = count
                 count += 1
             loads.last[scratch.operand[stage]] = step
@@ -217,7 +223,7 @@ def load_inputs(nest: GroupNest, places: GroupPlaces, steps: int, loads: Loaded,
                 bits = new_at(nest, places, step, 0) * position_bits(nest)
                 scratch.first[readers], scratch.load[readers] = step, -1
                 if bits > 0:
-                    note(loads, count, step, box_of_tile(nest, places, step), bits, tile, scratch)
+                    note(loads, count, step, box_of_tile(nest, places, step), bits, turn, scratch)
                     scratch.load[readers] = count
                     count += 1
                 readers += 1
@@ -343,8 +349,7 @@ def load_weights(nest: GroupNest, places: GroupPlaces, steps: int, loads: Loaded
 
     Return how many they are. The stages of a run share slots: a chunk of all of them is what they take turns with.
     """
-    stages, first_box, count = nest.stages, input_boxes(nest), 0
-    runs, chunks = len(stages.start), most_chunks(nest)
+    stages, chunks, first_box, count = nest.stages, most_chunks(nest), input_boxes(nest), 0
     for step in range(steps):
         stage, chunk = places.stage[step], places.chunk[step]
         if not stages.has_weights[stage]:
@@ -354,14 +359,20 @@ def load_weights(nest: GroupNest, places: GroupPlaces, steps: int, loads: Loaded
             loads.last[scratch.held[number] - 1] = step
             continue
         bits = weight_tile_bits(stages, stage, places.n[step])
-        turn = (places.tile[step] * runs + stages.run[stage]) * chunks + chunk
-        note(loads, count, step, first_box + number, bits, turn, scratch)
+        note(loads, count, step, first_box + number, bits, turn_of(nest, places, step, chunks), scratch)
         count += 1
         if nest.resident[stage]:
             scratch.held[number] = count
         else:
             scratch.freed[step] += bits
     return count
+
+
+@kernel
+def turn_of(nest: GroupNest, places: GroupPlaces, step: int, chunks: int) -> int:
+    """Return the number of a step's chunk among those of all tiles and runs, each of which has so many at most."""
+    run = places.tile[step] * len(nest.stages.start) + nest.stages.run[places.stage[step]]
+    return run * chunks + places.chunk[step]
 
 
 @kernel

@@ -227,7 +227,7 @@ class GroupWork(Work):
         """See Work."""
         axes = self.mapping.axes(self.group)
         if side == "input":
-            return group_input_boxes(self.group, 0, 0, axes, burst_bytes)
+            return group_input_boxes(self.group, self.mapping, 0, 0, axes, burst_bytes)
         return group_output_boxes(self.group, self.mapping, axes, burst_bytes)
 
     def tile_channels(self, side: Side) -> int:

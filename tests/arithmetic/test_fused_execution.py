@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fused_groups import SMALL, any_mapping, chains, fusable, network_of
+from fused_groups import ADDING, SMALL, added_chains, any_mapping, chains, fusable, network_of
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +35,7 @@ def references(chain, seed):
     return network, known, computations, shifts, output
 
 
-def executed(chain, group, mapping, schedule, seed):
+def executed(chain, group, mapping, schedule, seed, arch=SMALL):
     network, known, computations, shifts, expected = references(chain, seed)
     second = [
         next((known[name] for name in layer.inputs if name.startswith("side")), None) if operand == "dram" else None
@@ -45,7 +45,7 @@ def executed(chain, group, mapping, schedule, seed):
     computation = GroupComputation(
         computations=tuple(computations), shifts=tuple(shifts), inputs=first, operands=tuple(second)
     )
-    machines = stage_machines(group, mapping, SMALL)
+    machines = stage_machines(group, mapping, arch)
     return execute_group(group, mapping, schedule, machines, INT8, computation)[0], expected
 
 
@@ -56,6 +56,16 @@ def test_fused_groups_equal_their_layers_whatever_the_mapping(chain, warm_up, da
     mapping, schedule, *_ = any_mapping(group, data, warm_up=warm_up)
     assume(schedule.steps < 2000)
     output, expected = executed(chain, group, mapping, schedule, seed)
+    assert np.array_equal(output, expected)
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(added_chains(), st.data(), st.integers(0, 2**32 - 1))
+def test_so_they_do_where_operands_come_slice_by_slice(chain, data, seed):
+    group = fusable(chain, ADDING)
+    mapping, schedule, *_ = any_mapping(group, data, ADDING, sliced=True)
+    assume(schedule.steps < 2000)
+    output, expected = executed(chain, group, mapping, schedule, seed, ADDING)
     assert np.array_equal(output, expected)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from fused_groups import SMALL, chains, fusable
+from fused_groups import ADDING, SMALL, chains, fusable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +35,7 @@ SIZES = ("buffers.ifmap_kib=3", "buffers.weight_kib=2", "buffers.ofmap_kib=3")
 NARROW = ("buffers.ifmap_port_bytes=1", "buffers.ofmap_port_bytes=1", "pe.rows=3")
 ARCHS = (
     SMALL,
+    ADDING,
     load_arch("edge_small", overrides=(*SIZES, *NARROW)),
     load_arch("edge_small", overrides=(*SIZES, "pe.dataflow=weight_stationary", "buffers.slots=1")),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from fused_groups import SMALL, any_mapping, chains, fusable
+from fused_groups import ADDING, SMALL, added_chains, any_mapping, chains, fusable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy_groups import columns_of
@@ -23,6 +23,8 @@ ARCHS = (
     load_arch("edge_small", overrides=(*SIZES, *(f"buffers.{name}_banks=1" for name in BUFFERS))),
     load_arch("edge_small", overrides=(*SIZES, "buffers.slots=1")),
 )
+LARGER = ("buffers.ifmap_kib=2", "buffers.weight_kib=4", "buffers.ofmap_kib=16")
+ADDS = (ADDING, load_arch("edge_small", overrides=(*LARGER, "buffers.slots=1")))
 
 
 def alike(some, others, kind):
@@ -40,7 +42,18 @@ def test_a_group_is_unrolled_as_numpy_works_it_out(chain, number, warm_up, data)
     arch = ARCHS[number]
     group = fusable(chain, arch)
     mapping, schedule, *_ = any_mapping(group, data, arch, warm_up=warm_up)
-    meeting = BUFFERS if number == 1 else ()
+    check_unrolled(group, mapping, schedule, arch, BUFFERS if number == 1 else ())
+
+
+@thorough
+@given(added_chains(), st.sampled_from(ADDS), st.data())
+def test_so_is_one_whose_operands_come_slice_by_slice(chain, arch, data):
+    group = fusable(chain, arch)
+    mapping, schedule, *_ = any_mapping(group, data, arch, sliced=True)
+    check_unrolled(group, mapping, schedule, arch, ())
+
+
+def check_unrolled(group, mapping, schedule, arch, meeting):
     places, ifmap, weight, ofmap, kind, kinds = columns_of(group, mapping, arch, meeting)
     for name in ("tile", "stage", "chunk", "n", "waits"):
         assert getattr(schedule.places, name).tolist() == getattr(places, name).tolist()

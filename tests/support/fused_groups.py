@@ -31,6 +31,8 @@ from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.transform.algorithms import candidates
 
 SMALL = load_arch("edge_small", overrides=("buffers.ifmap_kib=3", "buffers.weight_kib=2", "buffers.ofmap_kib=3"))
+# Intermediate tensors and outputs have more room than what is added to them.
+ADDING = load_arch("edge_small", overrides=("buffers.ifmap_kib=2", "buffers.weight_kib=4", "buffers.ofmap_kib=16"))
 
 
 KINDS = (
@@ -40,7 +42,33 @@ KINDS = (
 
 def chains():
     """A random small group, with its inputs, the algorithms that may run, and the clips of a batch."""
-    return st.one_of(mixed_chains(), mixed_chains(), residual_chains(), branched_chains())
+    return st.one_of(mixed_chains(), mixed_chains(), residual_chains(), branched_chains(), added_chains())
+
+
+@st.composite
+def added_chains(draw):
+    """The same of dense layers that make many channels of few, to which something from DRAM is added."""
+    shape = Shape(
+        draw(st.sampled_from([3, 8])), *(draw(st.integers(1, s)) for s in (3, 6)), draw(st.sampled_from([4, 8]))
+    )
+    inputs, layers, source, wide = {"x": shape}, [], "x", draw(st.sampled_from([24, 48, 64]))
+    for i in range(draw(st.integers(1, 2))):
+        windows = [draw(st.sampled_from([(1, 1, 1), (3, 1, 1), (1, 3, 3)])) for _ in range(draw(st.integers(1, 2)))]
+        for j, window in enumerate(windows):
+            channels = wide if j == len(windows) - 1 else 5
+            layer = Conv3d(
+                name=f"l{i}{j}", inputs=(source,), out_channels=channels, kernel=window,
+                padding=tuple(k // 2 for k in window), bias=draw(st.booleans()),
+            )  # fmt: skip
+            layers.append(layer)
+            source = layer.name
+        inputs[f"side{i}"] = Shape(wide, *shape[1:])
+        make = draw(st.sampled_from([Add, Mul]))
+        layers.append(make(name=f"sum{i}", inputs=(source, f"side{i}")))
+        source = f"sum{i}"
+    if draw(st.booleans()):
+        layers.append(Activation(name="last", inputs=(source,), activation="relu6"))
+    return inputs, layers, draw(st.sampled_from(["direct", "hfa"])), draw(st.sampled_from([1, 1, 2]))
 
 
 @st.composite
@@ -194,11 +222,17 @@ def group_of(chain, arch=SMALL):
     return chains_of.group_of(network.layers, problems)
 
 
-def any_mapping(group, data, arch=SMALL, *, warm_up=False):
-    """A random candidate with its predicted cost and its schedule; with ``warm_up`` one whose tiles do."""
+def any_mapping(group, data, arch=SMALL, *, warm_up=False, sliced=False):
+    """A random candidate with its predicted cost and its schedule.
+
+    With ``warm_up`` one whose tiles do, ``sliced`` one whose operands are.
+    """
     clocks = make_clocks(arch)
     found = enumerate_group(group, arch, clocks, Price(cycle=1.0, dram_byte=0.0))
-    numbers = [i for i in range(len(found)) if not warm_up or found.mapping(i).warm_up]
+    asked = range(len(found)) if warm_up or sliced else ()
+    mappings = [found.mapping(i) for i in asked]
+    numbers = [i for i in asked if mappings[i].warm_up >= warm_up and mappings[i].sliced >= sliced]
+    numbers = numbers if warm_up or sliced else range(len(found))
     assume(numbers)
     costs = found.costs
     i = numbers[data.draw(st.integers(0, 2**32 - 1)) * 2654435761 % 2**32 % len(numbers)]

@@ -24,10 +24,11 @@ def columns_of(group, mapping, arch, meeting):
     axes = mapping.axes(group)
     steps = _steps(group, mapping, axes)
     tiles = axes[0].tiles * axes[1].tiles * axes[2].tiles
-    inputs = [tiles] * len(group.dram_inputs)
+    # Of operands that are sliced, every chunk of channels is a box of its own.
+    inputs = [tiles * (len(_chunks(group, mapping, i)) if i and mapping.sliced else 1) for i, _, _ in group.dram_inputs]
     weights = sum(len(_weight_bits(group, mapping, i)) for i in range(len(group.stages)))
     boxes = np.cumsum([0, *inputs, weights, 0]).tolist()
-    ifmap = _ifmap(group, axes, steps, boxes, arch.buffers)
+    ifmap = _ifmap(group, mapping, axes, steps, boxes, arch.buffers)
     weight = _weight(group, mapping, steps, boxes[-3], arch.buffers)
     ofmap = _ofmap(group, mapping, axes, steps, boxes[-2])
     machines = stage_machines(group, mapping, arch)
@@ -77,14 +78,20 @@ def _weight_bits(group, mapping, i):
     return weight_tile_bits(stage, parts(stage.n, mapping.chunks[group.run_of(i)]), np.array(stage.c), True)
 
 
-def _ifmap(group, axes, steps, boxes, buffers):
+def _chunks(group, mapping, i):
+    """Return the channels of every chunk of stage ``i``."""
+    return parts(group.stages[i].n, mapping.chunks[group.run_of(i)])
+
+
+def _ifmap(group, mapping, axes, steps, boxes, buffers):
     """Return the tiles of the input, and of the operands of additions where they come from DRAM.
 
     Of an input tile, that makes room which no later tile needs, when the last step that
     reads the tile has ended.
     """
     loads = [_input_loads(group, axes, steps)]
-    loads += [_operand_loads(group, axes, steps, i) for i, operand in enumerate(group.operands) if operand == "dram"]
+    operands = [i for i, operand in enumerate(group.operands) if operand == "dram"]
+    loads += [_operand_loads(group, mapping, axes, steps, i) for i in operands]
     first, last, box, bits, freed_at, freed = (
         np.concatenate([np.asarray(load[k]) + (boxes[r] if k == 2 else 0) for r, load in enumerate(loads)])
         for k in range(6)
@@ -92,12 +99,15 @@ def _ifmap(group, axes, steps, boxes, buffers):
     order = np.argsort(first)
     first, bits = first[order], bits[order]
     after = room_for(first, bits, freed_at, freed, buffers.capacity_bits["ifmap"], "ifmap")
+    # Slices take turns with what comes for other chunks, whole tiles with those of other tiles.
+    run = np.array([number for number, stages in enumerate(group.runs) for _ in stages])[steps.stage[first]]
+    chunk = (steps.tile[first] * len(group.runs) + run) * (int(steps.chunk.max()) + 1) + steps.chunk[first]
     return Loads(
         first=first,
         last=last[order],
         box=box[order],
         bits=bits,
-        after=np.maximum(after, release_sets(first, steps.tile[first], buffers.slots)),
+        after=np.maximum(after, release_sets(first, chunk if mapping.sliced else steps.tile[first], buffers.slots)),
         gate=np.full(len(first), -1, dtype=np.int64),
         words=np.zeros(len(first), dtype=np.int64),
     )
@@ -147,14 +157,16 @@ def _continues(axes, at):
     return follows
 
 
-def _operand_loads(group, axes, steps, i):
-    """Return the same for the second operand of addition ``i``: a tile as large as its new outputs."""
-    begins, ends, _ = _first_and_last(np.flatnonzero(steps.stage == i), steps.tile)
-    at = [index[begins] for index in steps.at]
-    stage = group.stages[i]
-    bits = _at(axes, at, i + 1).prod(axis=0) * (stage.n * stage.activation_bits)
-    box = np.asarray(np.ravel_multi_index(tuple(at), tuple(axis.tiles for axis in axes)), dtype=np.int64)
-    return begins, ends, box, bits, ends, bits
+def _operand_loads(group, mapping, axes, steps, i):
+    """Return the same for the second operand of addition ``i``: a tile as large as its new outputs, or its slices."""
+    users = np.flatnonzero(steps.stage == i)
+    begins, ends = (users, users) if mapping.sliced else _first_and_last(users, steps.tile)[:2]
+    at, stage = [index[begins] for index in steps.at], group.stages[i]
+    channels = steps.n[begins] if mapping.sliced else stage.n
+    bits = _at(axes, at, i + 1).prod(axis=0) * (channels * stage.activation_bits)
+    tiles = tuple(axis.tiles for axis in axes)
+    box = np.ravel_multi_index((steps.chunk[begins], *at), (len(_chunks(group, mapping, i)), *tiles))
+    return begins, ends, np.asarray(box, dtype=np.int64), bits, ends, bits
 
 
 def _first_and_last(users, tile):

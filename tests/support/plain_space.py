@@ -12,7 +12,10 @@ from typing import NamedTuple
 
 
 class Stage(NamedTuple):
-    """A layer without groups, or one that works channel by channel; sizes and windows are (T, H, W)."""
+    """A layer without groups, or one that works channel by channel; sizes and windows are (T, H, W).
+
+    One that adds has a second operand in DRAM, in blocks of ``adds`` channels.
+    """
 
     is_dense: bool
     c: int
@@ -23,6 +26,7 @@ class Stage(NamedTuple):
     inp: tuple[int, int, int]
     weight_bits: int = 8
     bias_bits: int = 0
+    adds: int = 0
 
     @property
     def out(self):
@@ -67,11 +71,15 @@ def parts_of(size, quantum=1):
 
 
 class Way(NamedTuple):
-    """An axis cut into tiles: by tensor the new positions of every tile, and how many stay from those before."""
+    """An axis cut into tiles: by tensor the new positions of every tile, and how many stay from those before.
+
+    And the most that a tile has of both.
+    """
 
     is_kept: bool
     new: list[list[set[int]]]
     stay: list[int]
+    held: list[int]
 
     def most(self, tensor):
         return max(len(tile) for tile in self.new[tensor])
@@ -83,18 +91,19 @@ def ways_of(stages, d):
     for size in sorted(parts_of(stages[-1].out[d])):
         for is_kept in (False, True):
             tiles = [set(range(a, min(a + size, stages[-1].out[d]))) for a in range(0, stages[-1].out[d], size)]
-            new, stay = [tiles], [0]
+            new, stay, held = [tiles], [0], [max(map(len, tiles))]
             for stage in reversed(stages):
-                wanted, made, fresh, most = [looked_at(stage, d, tile) for tile in new[0]], set(), [], 0
+                wanted, made, fresh, kept = [looked_at(stage, d, tile) for tile in new[0]], set(), [], []
                 for j, tile in enumerate(wanted):
                     later = set().union(*wanted[j:])
                     fresh.append(tile - made if is_kept else tile)
-                    most = max(most, len(made & later)) if is_kept else 0
+                    kept.append(len(made & later) if is_kept else 0)
                     made |= tile
                 new.insert(0, fresh)
-                stay.insert(0, most)
+                stay.insert(0, max(kept))
+                held.insert(0, max(a + len(b) for a, b in zip(kept, fresh, strict=True)))
             if not is_kept or any(stay):
-                ways.append(Way(is_kept, new, stay))
+                ways.append(Way(is_kept, new, stay, held))
     return ways
 
 
@@ -146,6 +155,10 @@ def fewest_of_chain(stages, chip, first_blocks, last_blocks):
         if sum(way.is_kept for way in ways) > 1 or window(ways, 0, channels[0]) > chip.ifmap:
             continue
         read = min(moved(ways, 0, [range(channels[0])], block, chip) for block in first_blocks)
+        # What is added comes a tile at a time in all channels; where these have no room, a chunk of them at a time.
+        left = chip.ifmap - window(ways, 0, channels[0])
+        added = [8 * stage.n * new_of(ways, i + 1) for i, stage in enumerate(stages) if stage.adds]
+        is_sliced = sum(added) > left
         stores = {
             size: min(moved(ways, len(stages), chunks_of(channels[-1], size), block, chip) for block in last_blocks)
             for size in chunk_sizes(channels[-1], chip.rows, last_blocks)
@@ -157,17 +170,27 @@ def fewest_of_chain(stages, chip, first_blocks, last_blocks):
                 continue
             bursts = read
             for run in runs:
-                bursts += fewest_of_run(stages, chip, ways, channels, run, resident, room, often, stores)
+                bursts += fewest_of_run(
+                    stages, chip, ways, channels, run, resident, room, often, stores, left if is_sliced else None
+                )
             least = min(least, bursts * chip.burst // 8)
     return least
 
 
+def new_of(ways, tensor):
+    """Return the new positions of a tensor in its largest tile."""
+    return math.prod(way.most(tensor) for way in ways)
+
+
 def window(ways, tensor, channels):
     """Return the bits of the largest tile of a tensor, with what stays."""
+    return math.prod(way.held[tensor] for way in ways) * channels * 8
+
+
+def staying(ways, tensor, channels):
+    """Return the bits of a tensor that stay for later tiles."""
     new = [way.most(tensor) for way in ways]
-    bits = math.prod(new)
-    for d, way in enumerate(ways):
-        bits += way.stay[tensor] * math.prod(new[:d] + new[d + 1 :])
+    bits = sum(way.stay[tensor] * math.prod(new[:d] + new[d + 1 :]) for d, way in enumerate(ways))
     return bits * channels * 8
 
 
@@ -178,13 +201,17 @@ def moved(ways, tensor, chunks, block, chip):
     return rows * sum(row_bursts(chunk, block, pixels, chip.burst) for chunk in chunks for pixels in w)
 
 
-def fewest_of_run(stages, chip, ways, channels, run, resident, room, often, stores):
-    """Return the fewest bursts of the weights of a run, and of the output behind the last, whatever the chunks."""
+def fewest_of_run(stages, chip, ways, channels, run, resident, room, often, stores, left):
+    """Return the fewest bursts of the weights and operands of a run, and of the output behind the last, in any chunks.
+
+    Operands come in all channels, or in slices for which so many bits are ``left``, each of whole blocks or of all.
+    """
     start, stop = run
-    new = [math.prod(way.most(tensor) for way in ways) for tensor in range(len(channels))]
+    new = [new_of(ways, tensor) for tensor in range(len(channels))]
     is_last, total, least = stop == len(stages), channels[stop], math.inf
-    beside = sum(window(ways, i, channels[i]) - new[i] * channels[i] * 8 for i in range(1, len(stages)))
-    beside += sum(new[i] * channels[i] * 8 for i in {start, stop} - {0, len(stages)})
+    beside = sum(staying(ways, i, channels[i]) for i in range(1, len(stages)))
+    ends = {start, stop} - {0, len(stages)}
+    beside += sum(window(ways, i, channels[i]) - staying(ways, i, channels[i]) for i in ends)
     tiles = math.prod(len(way.new[-1]) for way in ways)
     streamed = sum(stages[i].bits_a_channel for i in range(start, stop) if i not in resident)
     for size in stores if is_last else chunk_sizes(total, chip.rows, (1,)):
@@ -192,7 +219,14 @@ def fewest_of_run(stages, chip, ways, channels, run, resident, room, often, stor
         inside = sum(new[i] * size * 8 for i in range(start + 1, stop))
         if beside + inside > chip.intermediate or (streamed and chip.slots * streamed * size > room):
             continue
-        bursts = sum(
+        adds = [i for i in range(start, stop) if stages[i].adds]
+        if left is not None and any(size < total and size % stages[i].adds for i in adds):
+            continue
+        if left is not None and any(new[i + 1] * size * 8 > left for i in adds):
+            continue
+        parts = [range(total)] if left is None else chunks
+        bursts = sum(moved(ways, i + 1, parts, stages[i].adds, chip) for i in adds)
+        bursts += sum(
             -(-len(chunk) * stages[i].bits_a_channel // chip.burst) * (1 if i in resident else often[i])
             for i in range(start, stop)
             for chunk in chunks

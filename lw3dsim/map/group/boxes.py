@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lw3dsim.map.layer.mapping import channel_ranges, input_layout, output_layout
 from lw3dsim.tensor.layout import Boxes
 
@@ -15,17 +13,16 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.group import Group, GroupAxis, GroupMapping
 
 
-def group_input_boxes(group: Group, stage: int, tensor: int, axes: Sequence[GroupAxis], burst_bytes: int) -> Boxes:
-    """Return the boxes of what ``stage`` reads from DRAM, cut like ``tensor``, in the order (t, h, w)."""
+def group_input_boxes(
+    group: Group, mapping: GroupMapping, stage: int, tensor: int, axes: Sequence[GroupAxis], burst_bytes: int
+) -> Boxes:
+    """Return the boxes of what ``stage`` reads from DRAM, cut like ``tensor``, in the order (slice, t, h, w)."""
+    channels = group.channels[tensor]
+    is_sliced = mapping.sliced and tensor > 0
+    first, count = channel_ranges(1, channels, mapping.chunks[group.run_of(stage)] if is_sliced else channels)
     t, h, w = (axis.moved(tensor) for axis in axes)
-    return Boxes(
-        layout=input_layout(group.stages[stage], burst_bytes),
-        channel_first=np.zeros(1, dtype=np.int64),
-        channel_count=np.array([group.channels[tensor]], dtype=np.int64),
-        t=t,
-        h=h,
-        w=w,
-    )
+    layout = input_layout(group.stages[stage], burst_bytes)
+    return Boxes(layout=layout, channel_first=first, channel_count=count, t=t, h=h, w=w)
 
 
 def group_output_boxes(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis], burst_bytes: int) -> Boxes:

@@ -16,7 +16,7 @@ from lw3dsim.base.caches import kept
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
-from lw3dsim.map.group.fitting import Chunks, Floor, Limits, Parts, Stages, Tiles
+from lw3dsim.map.group.fitting import Chunks, Floor, Limits, Parts, Stages, Tiles, window_bits
 from lw3dsim.map.group.gather import Scratch, gather_group
 from lw3dsim.map.group.group import KEPT, Group, GroupMapping, Kept
 from lw3dsim.map.group.pricing import FREE, FREE_RATES
@@ -34,13 +34,17 @@ if TYPE_CHECKING:
 
 
 class Candidates(Value, frozen=True, kw_only=True):
-    """Group mappings, ``count`` of them, as ``found``, made of ``parts``; with what they move, and take by mode."""
+    """Group mappings, ``count`` of them, as ``found``, made of ``parts``; with what they move, and take by mode.
+
+    The input buffer has ``ifmap_bits``: operands of tiles for which that is too little are sliced.
+    """
 
     parts: Parts
     found: Found
     traffic: Traffic
     effort: Effort
     count: int
+    ifmap_bits: int
 
     def __len__(self) -> int:
         return self.count
@@ -48,10 +52,10 @@ class Candidates(Value, frozen=True, kw_only=True):
     def mapping(self, i: int, parallel: tuple[Parallel, ...]) -> GroupMapping:
         """Return candidate ``i``, its stages in these modes."""
         found, parts, sizes, stages = self.found, self.parts, list[int](), len(self.parts.stages.n)
+        axes, ways = (parts.t, parts.h, parts.w), (int(found.t[i]), int(found.h[i]), int(found.w[i]))
         kept: Kept = "none"
         is_warm = False
-        for name, cuts, column in zip(KEPT, (parts.t, parts.h, parts.w), (found.t, found.h, found.w), strict=True):
-            at = column[i]
+        for name, cuts, at in zip(KEPT, axes, ways, strict=True):
             sizes.append(int(cuts.tile[at]))
             kept, is_warm = name if cuts.is_kept[at] else kept, is_warm or bool(cuts.warm[at])
         t, h, w = sizes
@@ -67,6 +71,7 @@ class Candidates(Value, frozen=True, kw_only=True):
             parallel=parallel,
             ofmap_slots=int(found.slots[i]),
             warm_up=is_warm,
+            sliced=int(kernels()(window_bits)(parts.stages, *axes, *ways)) > self.ifmap_bits,
         )
 
     def blocks(self, i: int, lying: Lying) -> tuple[int, int]:
@@ -181,7 +186,7 @@ def room_for_tiles(fits: Fits) -> Tiles:
     """Return room for all tiles of a group."""
     work, size, runs = kernels(), math.prod(fits.ways), len(fits.parts.stages.start)
     return Tiles._make(
-        work.room(size * width) for width in (1, 1, 1, 1, len(fits.parts.stages.channels), runs, runs, *[1] * 6)
+        work.room(size * width) for width in (1, 1, 1, 1, len(fits.parts.stages.channels), runs, runs, runs, *[1] * 7)
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
 
 if TYPE_CHECKING:
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
 class Stages(NamedTuple):
     """The stages of a group, by stage; ``channels``, and ``bits`` of an element, by tensor; ends of runs by run.
 
-    A run is from ``start`` up to ``stop``. ``reads_dram``: the second operand of an addition is in DRAM. A tensor that
-    ``waits`` is one. The first stage reads ``sources`` tensors.
+    A run is from ``start`` up to ``stop``. ``reads_dram``: the second operand of an addition is in DRAM, in blocks of
+    so many channels, or 0. A tensor that ``waits`` is one. The first stage reads ``sources`` tensors.
     """
 
     n: Words
@@ -97,8 +96,9 @@ class Found(NamedTuple):
 class Tiles(NamedTuple):
     """Tiles whose input fits: the number of the way to cut T, H and W, how many tiles there are.
 
-    By tensor and tile, new positions; by run and tile, what lies beside its chunks, and what a channel of these takes:
-    filled in once mappings of the tile are looked at. Whichever chunks they take, the array is busy for so many
+    By tensor and tile, new positions; by run and tile, what lies beside its chunks, what a channel of these takes, and
+    the ``most`` channels of them whose slices of operands have room; whether operands are ``sliced``: filled in once
+    mappings of the tile are looked at. Whichever chunks they take, the array is busy for so many
     ``cycles`` at least, and so many ``bits`` are moved, which have a ``cost``. Weights are ``once`` so many bits, are
     loaded up to ``often`` times, and would be ``weights`` in all if none stayed.
     """
@@ -110,6 +110,8 @@ class Tiles(NamedTuple):
     new: Words
     beside_bits: Words
     chunk_bits: Words
+    most: Words
+    sliced: Words
     cycles: Words
     bits: Words
     cost: Words
@@ -145,19 +147,6 @@ class Floor(NamedTuple):
     layers: Words
     arrays: Words
     rows: int
-
-
-@kernel
-def size_tile(parts: Parts, fit: Tiles, at: int) -> None:
-    """Fill in what tile ``at`` takes."""
-    stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
-    i, j, k, room = fit.t[at], fit.h[at], fit.w[at], len(fit.t)
-    kept = kept_bits(stages, t, h, w, i, j, k)
-    for tensor in range(len(stages.channels)):
-        fit.new[tensor * room + at] = new_positions(t, h, w, i, j, k, tensor)
-    for run in range(len(stages.start)):
-        fit.beside_bits[run * room + at] = kept + ends_bits(stages, t, h, w, i, j, k, run)
-        fit.chunk_bits[run * room + at] = inside_bits(stages, t, h, w, i, j, k, run)
 
 
 @kernel
@@ -212,79 +201,6 @@ def some_tiles(t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, tensor: int) -
 
 
 @kernel
-def stream_rest(parts: Parts, limits: Limits, streamed: Words) -> None:
-    """Fill in, by set of resident stages and run, the weights of a channel that come for every tile.
-
-    Behind those of the runs stands the room that the others leave.
-    """
-    stages, sets, runs = parts.stages, parts.sets, len(parts.stages.start)
-    for resident in range(len(sets) // len(stages.n)):
-        begin = resident * (runs + 1)
-        for run in range(runs):
-            streamed[begin + run] = 0
-        streamed[begin + runs] = limits.weight_bits
-        for stage in range(len(stages.n)):
-            own = stages.c[stage] * stages.kernel_bits[stage] + stages.bias_bits[stage]
-            if stages.has_weights[stage] and sets[resident * len(stages.n) + stage]:
-                streamed[begin + runs] -= stages.n[stage] * own
-            elif stages.has_weights[stage]:
-                streamed[begin + stages.run[stage]] += own
-
-
-@kernel
-def with_share(limits: Limits, share: int) -> Limits:
-    """Return the limits of mappings whose intermediate tensors have so many shares, where that is not given."""
-    if limits.shares == 0:
-        return limits
-    inside, output = share * limits.share_bits, (limits.shares - share) * limits.share_bits
-    return Limits(
-        limits.ifmap_bits, limits.weight_bits, inside, output, limits.slots, limits.steps, limits.halos, limits.shares,
-        limits.share_bits,
-    )  # fmt: skip
-
-
-@kernel
-def choose_chunks(parts: Parts, fit: Tiles, limits: Limits, streamed: Words, found: Found, to: int, cap: int) -> bool:
-    """Give mapping ``to``, of a tile, the largest chunks of channels that fit; return whether there are any.
-
-    That of the last run is none behind place ``cap``. ``streamed`` are as in stream_rest.
-    """
-    stages, chunks, at = parts.stages, parts.chunks, found.tile[to]
-    runs, last, tiles = len(stages.start), len(stages.n), fit.tiles[at]
-    begin = found.resident[to] * (runs + 1)
-    out, steps, place = fit.new[last * len(fit.t) + at] * stages.bits[last], 0, 0
-    for run in range(runs):
-        most = most_channels(stages, fit, at, limits, streamed[begin + runs], streamed[begin + run], run)
-        place = largest_up_to(chunks, run, most)
-        if run == runs - 1:
-            place = min(place, cap)
-            # A single store needs no second slot.
-            is_whole = (
-                tiles == 1 and place == chunks.begin[runs] - 1 and out * stages.channels[last] <= limits.output_bits
-            )
-            if not is_whole:
-                place = min(place, largest_up_to(chunks, run, limits.output_bits // limits.slots // max(out, 1)))
-            found.slots[to] = 1 if is_whole else limits.slots
-        if place < 0:
-            return False
-        found.chunk[run * len(found.t) + to] = place
-        count = ceiling(stages.channels[stages.stop[run]], chunks.size[place])
-        steps += tiles * count * (stages.stop[run] - stages.start[run])
-    return steps <= limits.steps
-
-
-@kernel
-def most_channels(stages: Stages, fit: Tiles, at: int, limits: Limits, room: int, streamed: int, run: int) -> int:
-    """Return the most channels of a chunk of ``run`` by its intermediate tensors and weights; 0: none fits."""
-    left = limits.intermediate_bits - fit.beside_bits[run * len(fit.t) + at]
-    each = fit.chunk_bits[run * len(fit.t) + at]
-    if left < 0:
-        return 0
-    most = left // each if each else stages.channels[stages.stop[run]]
-    return min(most, room // limits.slots // streamed) if streamed else most
-
-
-@kernel
 def largest_up_to(chunks: Chunks, run: int, most: int) -> int:
     """Return the place of the largest chunk of a run of at most so many channels, -1 where all are larger."""
     low, high = chunks.begin[run], chunks.begin[run + 1]
@@ -333,11 +249,39 @@ def held_positions(t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, tensor: in
 @entry
 def window_bits(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int) -> int:
     """Return what the input of a tile takes: tensor 0, and the operands of additions that come from DRAM."""
-    bits = held_positions(t, h, w, i, j, k, 0) * stages.channels[0] * stages.sources * stages.bits[0]
+    bits = input_bits(stages, t, h, w, i, j, k)
     for stage in range(len(stages.n)):
         if stages.reads_dram[stage]:
             bits += new_positions(t, h, w, i, j, k, stage + 1) * stages.n[stage] * stages.bits[stage]
     return bits
+
+
+@entry
+def input_bits(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int) -> int:
+    """Return what a tile of tensor 0 takes, new and retained."""
+    return held_positions(t, h, w, i, j, k, 0) * stages.channels[0] * stages.sources * stages.bits[0]
+
+
+@entry
+def slice_bits(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, run: int) -> int:
+    """Return what a channel of a slice takes, of the operands of a run that come from DRAM: of one at a time."""
+    bits = 0
+    for stage in range(stages.start[run], stages.stop[run]):
+        if stages.reads_dram[stage]:
+            bits = max(bits, new_positions(t, h, w, i, j, k, stage + 1) * stages.bits[stage])
+    return bits
+
+
+@kernel
+def most_of_slices(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, run: int, capacity: int) -> int:
+    """Return the most channels of a chunk of a run whose slices have room beside the input of a tile; 0 for none.
+
+    All, where operands come in all channels, or there are none.
+    """
+    each, most = slice_bits(stages, t, h, w, i, j, k, run), stages.channels[stages.stop[run]]
+    if each == 0 or window_bits(stages, t, h, w, i, j, k) <= capacity:
+        return most
+    return min(most, max(capacity - input_bits(stages, t, h, w, i, j, k), 0) // each)
 
 
 @entry

@@ -159,7 +159,7 @@ class Group(Value, frozen=True, dict=True, gc=True):
             kernel_bits=work.words([stage.kernel_bits for stage in stages]),
             bias_bits=work.words([stage.bias_bits for stage in stages]),
             run=work.words([number for number, run in enumerate(runs) for _ in run]),
-            reads_dram=work.words([operand == "dram" for operand in self.operands]),
+            reads_dram=work.words(self.operand_blocks),
             waits=work.words([tensor in self.waiting for tensor in range(len(stages) + 1)]),
             channels=work.words(self.channels),
             start=work.words([run.start for run in runs]),
@@ -167,6 +167,12 @@ class Group(Value, frozen=True, dict=True, gc=True):
             bits=work.words(self.bits),
             sources=stages[0].sources,
         )
+
+    @property
+    def operand_blocks(self) -> list[int]:
+        """By stage, the channel block in which its second operand lies in DRAM, 0 where it has none there."""
+        stages = zip(self.stages, self.operands, strict=True)
+        return [stage.input_block if operand == "dram" else 0 for stage, operand in stages]
 
     @property
     def dram_inputs(self) -> list[tuple[int, int, int]]:
@@ -248,20 +254,6 @@ def _reach(d: int, segments: int, stage: Problem, adds: int, reads: int) -> Reac
         adds=adds,
         segments=segments,
     )
-
-
-@kept(4096)
-def can_fuse(problem: Problem) -> bool:
-    """Return whether a layer can be a stage: one group of channels, windows without gaps, one set of weights."""
-    gapless = all(k >= s for k, s in zip(problem.kernel, problem.stride, strict=True))
-    return gapless and can_branch(problem)
-
-
-@kept(4096)
-def can_branch(problem: Problem) -> bool:
-    """Return whether a layer can be a stage where another looks at all of what it reads: strides may leave gaps."""
-    undilated = all(k == 1 or d == 1 for k, d in zip(problem.kernel, problem.dilation, strict=True))
-    return problem.groups == problem.weight_sets == 1 and not problem.is_side_by_side and undilated
 
 
 class GroupAxis(Value, frozen=True, kw_only=True, dict=True, gc=True):
@@ -357,6 +349,7 @@ class GroupMapping(Value, frozen=True, kw_only=True):
     ``chunks`` has the channels of a step per run, ``resident`` and ``parallel`` are per
     stage: whether its weights are loaded once and stay, and how the array works on it. With kept halos tiles may
     ``warm_up``: some come before the first of the output, for which stages make what the input there is good for.
+    Second operands from DRAM come a tile at a time in all channels, or ``sliced``, a chunk of these after the other.
     """
 
     t: int
@@ -368,6 +361,7 @@ class GroupMapping(Value, frozen=True, kw_only=True):
     parallel: tuple[Parallel, ...]
     ofmap_slots: int
     warm_up: bool = False
+    sliced: bool = False
 
     @property
     def tile(self) -> tuple[int, int, int]:
@@ -394,6 +388,7 @@ class GroupMapping(Value, frozen=True, kw_only=True):
         """Return the mapping in one line."""
         halo = "halo recomputed" if self.kept == "none" else f"halo kept along {self.kept}"
         halo += ", warmed up" if self.warm_up else ""
+        halo += " | operands sliced" if self.sliced else ""
         chunks = " ".join(f"n{chunk}" for chunk in self.chunks)
         stay = " ".join(str(i + 1) for i, is_resident in enumerate(self.resident) if is_resident)
         weights = f"weights of {stay} resident" if stay else "weights streamed"

@@ -158,6 +158,7 @@ def taken(fits: Fits, room: Room, modes: int, count: int, most: int) -> Candidat
         traffic=_some(Traffic, room.traffic, chosen),
         effort=_some(Effort, room.effort, chosen, modes),
         count=len(chosen),
+        ifmap_bits=fits.limits.ifmap_bits,
     )
 
 

@@ -11,13 +11,8 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.map.group.bounding import bound_cycles, moved_weights
-from lw3dsim.map.group.fitting import (
-    choose_chunks,
-    size_tile,
-    stored_bits,
-    stream_rest,
-    with_share,
-)
+from lw3dsim.map.group.choosing import choose_chunks, size_tile, stream_rest, with_share
+from lw3dsim.map.group.fitting import stored_bits
 from lw3dsim.map.group.pricing import PARTS, cost_of, least_cost
 from lw3dsim.map.group.rooms import NONE, are_others, drop_worse
 from lw3dsim.map.group.tiles import least_weights
@@ -52,7 +47,7 @@ def shortlist(
         compute = fit.cycles[tile] * PARTS
         if least_cost(rates, aim, compute, fit.bits[tile] // lying.burst_bits) > most:
             continue
-        size_tile(parts, fit, tile)
+        size_tile(parts, limits, fit, tile)
         reads, stored = read_bursts(parts, lying, fit, tile), stored_bits(parts, fit, tile)
         for back in range(len(parts.set_bits)):
             resident = len(parts.set_bits) - 1 - back
@@ -150,7 +145,7 @@ def weigh(
 
     Fill in what it moves, and its effort, unless it costs more than ``most`` anyway.
     """
-    weigh_traffic(parts, lying, room.found, at, room.traffic)
+    weigh_traffic(parts, lying, room.found, at, rates.window_bits, room.traffic)
     transfer, exposed = traffic_parts(rates, room.traffic, at)
     bound = cost_of(aim, max(compute, transfer) + exposed, compute, room.traffic.bursts[at]) + aim.trees
     if bound > most:

@@ -50,7 +50,7 @@ class Numbered(NamedTuple):
     kinds: list[int]
     reads: tuple[int, ...]
     adds: tuple[int, ...]
-    reads_dram: list[bool]
+    reads_dram: list[int]
     runs: int
     final: int
 
@@ -74,7 +74,7 @@ def tables_of(groups: Sequence[Group], arch: Accelerator) -> Tables:
             kinds=[kinds[kind] for kind in kinds_of(group)],
             reads=group.sources,
             adds=group.adds,
-            reads_dram=[operand == "dram" for operand in group.operands],
+            reads_dram=group.operand_blocks,
             runs=len(group.runs),
             final=sets[group.stages[-1].n, group.output_blocks],
         )

@@ -12,9 +12,11 @@ from lw3dsim.map.group.fitting import (
     Limits,
     all_positions,
     ends_bits,
+    input_bits,
     inside_bits,
     kept_bits,
     largest_up_to,
+    most_of_slices,
     most_units,
     new_positions,
     some_tiles,
@@ -166,8 +168,8 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, 
 
 @kernel
 def may_be(parts: Parts, limits: Limits, i: int, j: int, k: int) -> bool:
-    """Return whether a tile is one to look at: its window fits, and where tiles warm up, that leaves room."""
-    fits = window_bits(parts.stages, parts.t, parts.h, parts.w, i, j, k) <= limits.ifmap_bits
+    """Return whether a tile is one to look at: its input fits, and where tiles warm up, that leaves room."""
+    fits = input_bits(parts.stages, parts.t, parts.h, parts.w, i, j, k) <= limits.ifmap_bits
     return fits and leaves_room(parts, limits, i, j, k)
 
 
@@ -202,9 +204,9 @@ def roomiest(parts: Parts, limits: Limits, kept: int, i: int, j: int, k: int, ru
     """
     stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
     left = limits.intermediate_bits - kept - ends_bits(stages, t, h, w, i, j, k, run)
-    most = stages.channels[stages.stop[run]]
     if left < 0:
         return 0
+    most = most_of_slices(stages, t, h, w, i, j, k, run, limits.ifmap_bits)
     each = inside_bits(stages, t, h, w, i, j, k, run)
     if each:
         most = min(most, left // each)

@@ -10,7 +10,7 @@ from lw3dsim.machine.pace import array_cycles, entry_cycles, first_wave
 from lw3dsim.machine.records import Array, Layer
 from lw3dsim.machine.waves import LAST_SORT, cost_waves
 from lw3dsim.map.group.bounding import whole_cycles
-from lw3dsim.map.group.fitting import chunk_of, most_units, some_tiles, units_of, window_bits
+from lw3dsim.map.group.fitting import chunk_of, input_bits, most_units, some_tiles, units_of, window_bits
 from lw3dsim.map.group.lying import chunked_bursts
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SEEN = 1024
 class Traffic(NamedTuple):
     """Per mapping: bursts of inputs and of all; loads of inputs, visits of DRAM rows, stores; bursts nothing hides.
 
-    And the bits of the input of a tile.
+    And the bits of the input of a tile, with its operands where these come in all channels.
     """
 
     inputs: Words
@@ -90,17 +90,20 @@ class Seen(NamedTuple):
 
 
 @kernel
-def weigh_traffic(parts: Parts, lying: Lying, found: Found, at: int, traffic: Traffic) -> None:
-    """Fill in what mapping ``at`` moves."""
+def weigh_traffic(parts: Parts, lying: Lying, found: Found, at: int, capacity: int, traffic: Traffic) -> None:
+    """Fill in what mapping ``at`` moves; the input buffer has so much ``capacity``."""
     stages, t, h, w, reads = parts.stages, parts.t, parts.h, parts.w, len(lying.tensor)
-    inputs = seen = 0
+    window, inputs, seen, first = window_bits(stages, t, h, w, found.t[at], found.h[at], found.w[at]), 0, 0, 0
+    is_sliced = window > capacity
     for i in range(reads):
         bursts, visits = tile_bursts(parts, lying, found.t[at], found.h[at], found.w[at], lying.tensor[i], i)
         inputs += lying.sources[i] * bursts
         seen += lying.sources[i] * visits
+        # Slices come when the array works on others.
+        first += 0 if is_sliced and i > 0 else lying.sources[i] * bursts
     outputs, visits = stored_bursts(parts, lying, found, at)
     chunk = found.chunk[(len(stages.start) - 1) * len(found.t) + at]
-    weights, first = weight_bursts_of(parts, found, at, lying.burst_bits)
+    weights, of_first = weight_bursts_of(parts, found, at, lying.burst_bits)
     last, tiles = len(stages.n), active_tiles(parts, found, at, len(stages.n))
     traffic.inputs[at], traffic.bursts[at] = inputs, inputs + outputs + weights
     traffic.loads[at], traffic.visits[at] = (
@@ -108,8 +111,10 @@ def weigh_traffic(parts: Parts, lying: Lying, found: Found, at: int, traffic: Tr
         seen + visits + weights // lying.page_bursts,
     )
     traffic.stores[at] = tiles * ceiling(stages.channels[last], parts.chunks.size[chunk])
-    traffic.exposed[at] = ceiling(inputs, tiles) + first + ceiling(outputs, traffic.stores[at])
-    traffic.window[at] = window_bits(stages, t, h, w, found.t[at], found.h[at], found.w[at])
+    traffic.exposed[at] = ceiling(first, tiles) + of_first + ceiling(outputs, traffic.stores[at])
+    if is_sliced:
+        window = input_bits(stages, t, h, w, found.t[at], found.h[at], found.w[at])
+    traffic.window[at] = window
 
 
 @kernel

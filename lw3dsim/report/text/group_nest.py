@@ -47,10 +47,10 @@ def group_lines(names: Sequence[str], work: GroupWork, arch: Accelerator, fill: 
     window = next(one for one in fill if one.buffer == "ifmap")
     note = f"{_size(work, axes, 0)} new = {kib(window.tile_bits)} KiB with what stays; {_halo(work, axes, 0)}"
     lines.append(Line(level="DRAM", depth=depth, code="load ifmap", note=note))
+    whole = [] if mapping.sliced else [i for i, operand in enumerate(group.operands) if operand == "dram"]
     lines += [
         Line(level="DRAM", depth=depth, code="load operand", note=f"{_size(work, axes, i + 1)} for {names[i]}")
-        for i, operand in enumerate(group.operands)
-        if operand == "dram"
+        for i in whole
     ]
     for stages, size in zip(group.runs, mapping.chunks, strict=True):
         lines += _run_lines(names, work, axes, stages, size, depth)
@@ -72,6 +72,9 @@ def _run_lines(
             loads = loop.trips * math.prod(int((axis.new[i + 1] > 0).sum()) for axis in axes)
             note = f"{names[i]}, {_weights(work, i, size)}, streamed: {plural(loads, 'load')}"
             lines.append(Line(level="DRAM", depth=depth, code="load weight", note=note))
+        if mapping.sliced and group.operands[i] == "dram":
+            note = f"{size} x {_extent(axes, i + 1)} for {names[i]}, a slice at a time"
+            lines.append(Line(level="DRAM", depth=depth, code="load operand", note=note))
         to = "" if i == len(group.stages) - 1 else "; stays on chip"
         note = f"{names[i]}: {size} x {_extent(axes, i + 1)}, {_halo(work, axes, i + 1)}{to}"
         lines.append(Line(level="chip", depth=depth, code=f"compute {i + 1}", note=note))

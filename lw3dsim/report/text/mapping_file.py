@@ -118,6 +118,7 @@ def _group_lines(entry: GroupEntry) -> list[str]:
         f"    tile: {{t: {entry.tile.t}, h: {entry.tile.h}, w: {entry.tile.w}}}",
         f"    kept: {entry.kept}",
         *(["    warm_up: true"] if entry.warm_up else []),
+        *(["    sliced: true"] if entry.sliced else []),
         f"    chunks: {list(entry.chunks)}",
         f"    ofmap_slots: {entry.ofmap_slots}",
         *_bank_lines(entry.banks),

@@ -195,9 +195,10 @@ def test_a_machine_resolves_lanes_depth_ports_and_fill():
     quick = machine("clock_mhz=2000", "buffers.weight_banks=4")
     found = make_machine(LAYER, quick, "pixel")
     assert found.fill_cycles == 3 + 2
-    assert (found.ifmap_port, found.weight_port) == (PortRate(bits=16, per_cycles=1), PortRate(bits=32, per_cycles=1))
-    assert (direct.ofmap_port, direct.ifmap_port) == (PortRate(bits=16, per_cycles=1), PortRate(bits=32, per_cycles=1))
-    assert PortRate(bits=32, per_cycles=3).cycles(np.array([32, 33, 64])).tolist() == [3, 4, 6]
+    halved, whole = PortRate(bits=16, per_cycles=1, word_bits=32), PortRate(bits=32, per_cycles=1, word_bits=32)
+    assert (found.ifmap_port, found.weight_port) == (halved, whole)
+    assert (direct.ofmap_port, direct.ifmap_port) == (PortRate(bits=16, per_cycles=1, word_bits=16), whole)
+    assert PortRate(bits=32, per_cycles=3, word_bits=32).cycles(np.array([32, 33, 64])).tolist() == [3, 4, 6]
     assert direct.shared_ports == ()
     assert make_machine(LAYER, machine("buffers.weight_banks=1"), "pixel").shared_ports == ("weight",)
 

@@ -58,7 +58,7 @@ def latency(arch, kind):
 
 
 def test_a_rational_port_rounds_up_once():
-    third = PortRate(bits=512, per_cycles=3)
+    third = PortRate(bits=512, per_cycles=3, word_bits=512)
     assert third.cycles(np.array([0, 1, 170, 171, 512, 513])).tolist() == [0, 1, 1, 2, 3, 4]
 
 
@@ -157,11 +157,13 @@ def test_slow_macros_slow_the_port_unless_enough_banks_rotate():
         arch = with_buffers(msgspec.structs.replace(ARCH, clock_mhz=clock_mhz), **fields)
         return make_machine(problem, arch, "pixel").ifmap_port
 
-    assert port(500) == PortRate(bits=512, per_cycles=1)
-    assert port(3000) == PortRate(bits=512, per_cycles=3)  # 0.78 ns on a period of 0.33 ns; one bank in a slot
-    assert port(3000, ifmap_banks=4) == PortRate(bits=1024, per_cycles=3)
-    assert port(3000, ifmap_banks=6) == PortRate(bits=512, per_cycles=1)
-    assert port(3000, ifmap_port_bytes=128) == PortRate(bits=1024, per_cycles=3)
+    assert port(500) == PortRate(bits=512, per_cycles=1, word_bits=512)
+    assert port(3000) == PortRate(
+        bits=512, per_cycles=3, word_bits=512
+    )  # 0.78 ns on a period of 0.33 ns; one bank in a slot
+    assert port(3000, ifmap_banks=4) == PortRate(bits=1024, per_cycles=3, word_bits=512)
+    assert port(3000, ifmap_banks=6) == PortRate(bits=512, per_cycles=1, word_bits=512)
+    assert port(3000, ifmap_port_bytes=128) == PortRate(bits=1024, per_cycles=3, word_bits=1024)
 
 
 def test_a_faster_cell_avoids_the_cost():

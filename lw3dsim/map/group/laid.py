@@ -60,12 +60,20 @@ def added(tables: Sequence[Table]) -> Table:
     return Table(tensors, total)
 
 
+class Ended(NamedTuple):
+    """An ending: what it costs with all that hangs on it, and what by the tensors that others use too."""
+
+    ending: Ending
+    table: Table
+    outside: Table
+
+
 class Node(NamedTuple):
-    """A layer: what all that hangs on it costs, which of the ``endings`` is the best where, and what each costs."""
+    """A layer: what all that hangs on it costs, and which of the ``endings`` is the best where."""
 
     table: Table
     best: Table
-    endings: list[tuple[Ending, Table]]
+    endings: list[Ended]
 
 
 class LaidPartition:
@@ -83,12 +91,13 @@ class LaidPartition:
         """
         self._trees, self._cost = trees, cost
         self._nodes: dict[int, Node] = {}
+        self._ended: dict[Path, Ended | None] = {}
         self._private = _private(trees, users)
-        self._settle(set(range(len(trees.endings))))
+        self._settle({ending.path for endings in trees.endings for ending in endings})
 
     def renew(self, paths: Iterable[Path]) -> None:
         """Ask anew what these paths cost."""
-        self._settle({path[-1] for path in paths})
+        self._settle(set(paths))
 
     def best(self) -> tuple[float, list[Path], Layouts]:
         """Return what the best cut costs, its groups, ordered by their last layers, and the layouts of tensors."""
@@ -109,34 +118,38 @@ class LaidPartition:
         left = list(self._trees.roots)
         while left:
             node = self._nodes[left.pop()]
-            ending, table = node.endings[int(node.best.at(layouts))]
+            ending, table, _ = node.endings[int(node.best.at(layouts))]
             table.settle(layouts)
             chosen.append(ending.path)
             left += ending.hanging
         return sorted(chosen, key=lambda path: path[-1])
 
-    def _settle(self, asked: set[int]) -> None:
-        """Choose the best endings of the layers that were ``asked``, and where what hangs on an ending has changed."""
+    def _settle(self, asked: set[Path]) -> None:
+        """Choose the best endings of layers where the costs of a path were ``asked``, or what hangs on it changed."""
         changed = set[int]()
         for v, endings in enumerate(self._trees.endings):
-            if v in asked or any(u in changed for ending in endings for u in ending.hanging):
+            anew = [one for one in endings if one.path in asked or not changed.isdisjoint(one.hanging)]
+            if anew:
+                self._ended |= {ending.path: self._end(v, ending) for ending in anew}
                 before, node = self._nodes.get(v), self._node(v)
                 self._nodes[v] = node
                 if before is None or not np.array_equal(before.table.cost, node.table.cost):
                     changed.add(v)
 
+    def _end(self, v: int, ending: Ending) -> Ended | None:
+        own = self._cost(ending.path)
+        if own is None:
+            return None
+        table = added([own, *(self._nodes[u].table for u in ending.hanging)])
+        return Ended(ending, table, table.without(self._private[v]))
+
     def _node(self, v: int) -> Node:
-        known = [(ending, self._cost(ending.path)) for ending in self._trees.endings[v]]
-        endings = [
-            (ending, added([own, *(self._nodes[u].table for u in ending.hanging)]))
-            for ending, own in known
-            if own is not None
-        ]
+        known = (self._ended[ending.path] for ending in self._trees.endings[v])
+        endings = [ended for ended in known if ended is not None]
         if not endings:
             raise ValueError(f"layer {v} has no cost by itself")
-        outside = [table.without(self._private[v]) for _, table in endings]
-        tensors = tuple(sorted({name for table in outside for name in table.tensors}))
-        costs = np.stack(np.broadcast_arrays(*(table.along(tensors) for table in outside)))
+        tensors = tuple(sorted({name for ended in endings for name in ended.outside.tensors}))
+        costs = np.stack(np.broadcast_arrays(*(ended.outside.along(tensors) for ended in endings)))
         return Node(Table(tensors, costs.min(axis=0)), Table(tensors, costs.argmin(axis=0)), endings)
 
 

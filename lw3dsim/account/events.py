@@ -101,7 +101,8 @@ def count_events(schedule: Program, burst_bytes: int, buffers: Buffers) -> Event
     ifmap, weight, ofmap = (int(bits.sum()) for bits in tiles)
     words = [int(ceil_div(bits, word).sum()) for bits, word in zip(tiles, word_bits(buffers), strict=True)]
     reads, kernels, writes = (bursts * burst_bytes for bursts in schedule.moved_bursts)
-    return make_events(schedule.total, (ifmap, weight, ofmap), words, (reads, kernels, writes))
+    besides = schedule.besides_bits, schedule.besides_words
+    return make_events(schedule.total, (ifmap, weight, ofmap), words, (reads, kernels, writes), besides)
 
 
 def word_bits(buffers: Buffers) -> tuple[int, int, int]:
@@ -119,11 +120,13 @@ def make_events(
     tile_bits: tuple[int, int, int],
     tile_words: Sequence[int],
     dram_bytes: tuple[int, int, int],
+    besides: tuple[int, int] = (0, 0),
 ) -> Events:
     """Return the events of steps whose costs sum up to ``total`` by name.
 
     ``tile_bits``, ``tile_words`` and ``dram_bytes`` are those of all tiles of inputs, weights and outputs, in the
-    buffers and in DRAM.
+    buffers and in DRAM. ``besides`` are bits that are stored of what steps write for others, and the words in which
+    drains write it: as outputs are written.
     """
     ifmap, weight, ofmap = tile_bits
     return Events(
@@ -143,19 +146,19 @@ def make_events(
         weight_read_bytes=_bytes(total("weight_read_bits")),
         weight_write_bytes=_bytes(weight),
         ofmap_read_bytes=_bytes(total("ofmap_read_bits") + ofmap),
-        ofmap_write_bytes=_bytes(total("ofmap_write_bits")),
+        ofmap_write_bytes=_bytes(total("ofmap_write_bits") + besides[0]),
         ofmap_dma_bytes=_bytes(ofmap),
         intermediate_read_bytes=_bytes(total("intermediate_read_bits")),
-        intermediate_write_bytes=_bytes(total("intermediate_write_bits")),
+        intermediate_write_bytes=_bytes(total("intermediate_write_bits") - besides[0]),
         ifmap_read_words=total("ifmap_read_words"),
         ifmap_write_words=tile_words[0],
         weight_read_words=total("weight_read_words"),
         weight_write_words=tile_words[1],
         partial_words=total("partial_words"),
-        result_words=total("result_words"),
+        result_words=total("result_words") + besides[1],
         ofmap_dma_words=tile_words[2],
         intermediate_read_words=total("intermediate_read_words"),
-        intermediate_write_words=total("intermediate_write_words"),
+        intermediate_write_words=total("intermediate_write_words") - besides[1],
     )
 
 

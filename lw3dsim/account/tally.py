@@ -89,7 +89,8 @@ def tally_group(group: Group, mapping: GroupMapping, arch: Accelerator, dram_byt
     ]
     bits = 8 * ifmap, 8 * weight, 8 * ofmap
     words = [-(-size // each) for size, each in zip(bits, word_bits(arch.buffers), strict=True)]
-    return stages, make_events(in_all.__getitem__, bits, words, (ifmap, weight, ofmap))
+    besides = group.besides_bits, sum(totals[tensor - 1]["intermediate_write_words"] for tensor in group.stored)
+    return stages, make_events(in_all.__getitem__, bits, words, (ifmap, weight, ofmap), besides)
 
 
 def _cut(mapping: Mapping) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ tile, or retained from the ones before. To look at anything else is an error.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from lw3dsim.arithmetic.computation import Computation, Peaks
     from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.records import Triple
-    from lw3dsim.map.group.group import Group, GroupAxis, GroupMapping
+    from lw3dsim.map.group.cutting import GroupAxis
+    from lw3dsim.map.group.group import Group, GroupMapping
     from lw3dsim.schedule.fused import GroupSchedule
 
 
@@ -46,12 +47,28 @@ class GroupComputation:
     operands: tuple[Tensor | None, ...]
 
 
+class GroupOutputs(NamedTuple):
+    """What a group has made: its ``output`` (N, T, H, W), by tensor what it ``stored`` besides, the peaks of stages."""
+
+    output: Tensor
+    stored: dict[int, Tensor]
+    peaks: list[Peaks]
+
+
 @dataclass(kw_only=True)
 class _OnChip:
     """A tensor of which a part is on chip: its values, and which of them are there."""
 
     values: Tensor
     there: Tensor
+
+
+@dataclass(kw_only=True)
+class _InDram:
+    """A tensor that tiles leave for: its values, and how often each was written."""
+
+    values: Tensor
+    written: Tensor
 
 
 def execute_group(
@@ -61,8 +78,8 @@ def execute_group(
     machines: Sequence[Machine],
     number: Number,
     computation: GroupComputation,
-) -> tuple[Tensor, list[Peaks]]:
-    """Run every step of ``schedule``; return the output of the last stage (N, T, H, W), and the peaks of every stage.
+) -> GroupOutputs:
+    """Run every step of ``schedule``; return what has left the chip, and the peaks of every stage.
 
     Raises AssertionError when a step looks at what is not on chip, or an output is not stored exactly once.
     """
@@ -70,6 +87,7 @@ def execute_group(
     shapes = [(group.channels[0], *group.stages[0].inp), *((stage.n, *stage.out) for stage in group.stages)]
     tensors = [_OnChip(values=np.zeros(s, dtype=_wide(number)), there=np.zeros(s, dtype=bool)) for s in shapes]
     runs = [_execution(group, i, machines[i], number, computation, tensors) for i in range(len(group.stages))]
+    stored = {tensor: _in_dram(tensors[tensor].values) for tensor in group.stored}
     loads = set(schedule.ifmap.first.tolist())
     chunks = [chunk for run, chunk in zip(group.runs, mapping.chunks, strict=True) for _ in run]
     places = schedule.places
@@ -92,9 +110,30 @@ def execute_group(
         if i + 1 < len(group.stages):
             made = number.in_bits(group.stages[i].output_bits)
             _shift(_box(tensors[i + 1].values, axes, at, i + 1)[channels], computation.shifts[i], made)
-    if not (runs[-1].written == 1).all():
+        if i + 1 in stored:
+            _store(tensors[i + 1], stored[i + 1], axes, at, i + 1, channels)
+    if not all((written == 1).all() for written in (runs[-1].written, *(one.written for one in stored.values()))):
         raise AssertionError("an output element was not stored exactly once")
-    return tensors[-1].values, [run.peaks for run in runs]
+    outputs = {tensor: one.values for tensor, one in stored.items()}
+    return GroupOutputs(tensors[-1].values, outputs, [run.peaks for run in runs])
+
+
+def _in_dram(values: Tensor) -> _InDram:
+    return _InDram(values=np.zeros_like(values), written=np.zeros(values.shape, dtype=np.int32))
+
+
+def _store(made: _OnChip, stored: _InDram, axes: Sequence[GroupAxis], at: Triple, tensor: int, channels: slice) -> None:
+    """Let what a tile stores of a tensor leave the chip. Raises AssertionError where it is not there."""
+    space = []
+    for axis, index in zip(axes, at, strict=True):
+        own = axis.stored(tensor)
+        first = int(own.first[index])
+        space.append(slice(first, first + int(own.needed[index])))
+    box = (channels, *space)
+    if not made.there[box].all():
+        raise AssertionError(f"of tensor {tensor} is stored what is not on chip")
+    stored.values[box] = made.values[box]
+    stored.written[box] += 1
 
 
 def _wide(number: Number) -> str:

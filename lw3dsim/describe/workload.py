@@ -31,7 +31,7 @@ from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, Ru
 from lw3dsim.errors import InputError, ShapeError, check_name, one_line, short, suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = [
     "Activation",
@@ -181,6 +181,22 @@ class Workload(Value, frozen=True, kw_only=True, dict=True, gc=True):
             for name in dict.fromkeys(layer.inputs):
                 found.setdefault(name, []).append(layer)
         return found
+
+    def readers(self, name: str) -> Iterator[int]:
+        """Yield the numbers of the layers that read the tensor ``name``, or any of it through views."""
+        for user in self._consumers.get(name, ()):
+            if user.name in self._numbers:
+                yield self._numbers[user.name]
+            else:
+                yield from self.readers(user.name)
+
+    def number(self, layer: AnyLayer) -> int:
+        """Return the place of ``layer`` among all that run."""
+        return self._numbers[layer.name]
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {layer.name: i for i, layer in enumerate(self.layers)}
 
     def sources(self, name: str) -> tuple[str, ...]:
         """Return the tensors that have what is read as the tensor ``name``: itself, or through views others."""

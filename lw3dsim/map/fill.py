@@ -9,9 +9,9 @@ import numpy as np
 
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
+from lw3dsim.map.group.cutting import cut_one
 from lw3dsim.map.group.fitting import beside_bits, input_bits, new_positions, slice_bits, window_bits
 from lw3dsim.map.group.floor import stage_weight_bits
-from lw3dsim.map.group.group import cut_one
 from lw3dsim.map.layer.mapping import input_tile, make_axes, weight_tile_bits
 
 if TYPE_CHECKING:

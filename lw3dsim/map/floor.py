@@ -60,7 +60,7 @@ def group_compulsory_by_stream(group: Group) -> dict[str, int]:
     return {
         "ifmap": sum(map(_bytes, reads)),
         "weight": sum(_bytes(_weight_bits(stage)) for stage in group.stages),
-        "ofmap": _bytes(group.stages[-1].outputs * group.bits[-1]),
+        "ofmap": _bytes(group.stages[-1].outputs * group.bits[-1]) + _bytes(group.besides_bits),
     }
 
 

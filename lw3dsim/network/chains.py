@@ -25,7 +25,7 @@ LONGEST = 12
 def links(network: Workload, problems: Sequence[Problem]) -> dict[int, list[int]]:
     """Return, per layer, the layers before it whose output it could take over on chip: it reads it alone, or first.
 
-    Others that read it must be additions, or branches; see :func:`can_wait`.
+    Others that read it must be additions, or branches, or it is dense; see :func:`can_wait`.
     """
     number = {layer.name: i for i, layer in enumerate(network.layers)}
     aside = {network.layers[s].name for s in branches(network, problems)}
@@ -34,7 +34,8 @@ def links(network: Workload, problems: Sequence[Problem]) -> dict[int, list[int]
         if not can_follow(layer, problems[v]):
             continue
         sources = [number[name] for name in dict.fromkeys(layer.streams) if name in number]
-        alone = [u for u in sources if _is_first(network, layer, network.layers[u].name, aside)]
+        is_dense = problems[v].structure == "dense"
+        alone = [u for u in sources if _is_first(network, layer, network.layers[u].name, aside, is_dense)]
         if len(set(layer.inputs)) == len(layer.inputs) and not network.spreads(layer):
             feeds[v] = [u for u in alone if can_lead(network.layers[u], problems[u])]
     return feeds
@@ -83,10 +84,10 @@ def _beginning(network: Workload, number: Mapping[str, int], name: str, source: 
     return None
 
 
-def _is_first(network: Workload, layer: AnyLayer, name: str, aside: Collection[str]) -> bool:
-    """Return whether a layer is the first or only user of a tensor, and the others add it, or are ``aside``."""
+def _is_first(network: Workload, layer: AnyLayer, name: str, aside: Collection[str], is_dense: bool) -> bool:
+    """Return whether a layer is the first user of a tensor, and dense, or the others add it, or are ``aside``."""
     users = [user for user in network.consumers(name) if user.name not in aside]
-    return users[:1] == [layer] and all(_adds(network, name, user) for user in users[1:])
+    return users[:1] == [layer] and (is_dense or all(_adds(network, name, user) for user in users[1:]))
 
 
 def _adds(network: Workload, name: str, layer: AnyLayer) -> bool:
@@ -120,11 +121,19 @@ def can_stand(layers: Sequence[AnyLayer], problems: Sequence[Problem], i: int) -
     return can_follow(layer, problem) if i else can_lead(layer, problem)
 
 
-def group_of(layers: Sequence[AnyLayer], problems: Sequence[Problem], free: tuple[Blocks, Blocks] = ((), ())) -> Group:
-    """Return the group of ``layers``, whose ``problems`` are these; its input and output may lie in ``free`` blocks."""
+def group_of(
+    layers: Sequence[AnyLayer],
+    problems: Sequence[Problem],
+    free: tuple[Blocks, ...] = ((), ()),
+    stored: tuple[int, ...] = (),
+) -> Group:
+    """Return the group of ``layers``, whose ``problems`` are these.
+
+    Tensors between them are ``stored`` besides. Its input, its output and these may lie in ``free`` blocks.
+    """
     found = reads(layers)
     others = operands(layers, looks_back=problems[0].state_frames > 0)
-    return Group(tuple(problems), others, free, () if found == tuple(range(len(layers))) else found)
+    return Group(tuple(problems), others, free, () if found == tuple(range(len(layers))) else found, stored)
 
 
 def reads(layers: Sequence[AnyLayer]) -> tuple[int, ...]:
@@ -155,7 +164,7 @@ def operands(layers: Sequence[AnyLayer], *, looks_back: bool = False) -> tuple[O
 
 
 def can_wait(network: Workload, layers: Sequence[AnyLayer], problems: Sequence[Problem]) -> bool:
-    """Return whether all that read what a chain of ``layers`` makes on the way are in it, and find it on chip."""
+    """Return whether all that read what a chain of ``layers`` makes on the way find it, on chip or behind the chain."""
     is_read = all(is_next(layers, problems, i) for i in range(1, len(layers)))
     return is_read and all(can_stay(network, layers, problems, i) for i in range(len(layers) - 1))
 
@@ -171,9 +180,10 @@ def is_next(layers: Sequence[AnyLayer], problems: Sequence[Problem], i: int) -> 
 
 
 def can_stay(network: Workload, layers: Sequence[AnyLayer], problems: Sequence[Problem], i: int) -> bool:
-    """Return whether what layer ``i`` of a chain makes can stay on chip for all that read it.
+    """Return whether what layer ``i`` of a chain makes can stay on chip for all of the chain that read it.
 
-    The next layer must be dense where others use it, later ones of the chain: additions, or dense layers.
+    The next layer must be dense where others use it: later ones of the chain, additions or dense layers, or layers
+    that follow behind the chain, which read what is stored.
     """
     name = layers[i].name
     users = network.consumers(name)
@@ -181,9 +191,32 @@ def can_stay(network: Workload, layers: Sequence[AnyLayer], problems: Sequence[P
         return True
     later = dict(zip(layers[i + 1 :], problems[i + 1 :], strict=True))
     return problems[i + 1].structure == "dense" and all(
-        user in later and (_adds(network, name, user) or (later[user].structure == "dense" and len(user.streams) == 1))
+        _adds(network, name, user) or (later[user].structure == "dense" and len(user.streams) == 1)
+        if user in later
+        else follows(network, layers, user)
         for user in users
     )
+
+
+def follows(network: Workload, layers: Sequence[AnyLayer], user: AnyLayer) -> bool:
+    """Return whether a ``user`` of a tensor, or all that read it through a view, are behind a chain of ``layers``."""
+    own = network.readers(user.name) if user in network.views else (network.number(user),)
+    return min(own, default=len(network.layers)) > max(map(network.number, layers))
+
+
+def stored_of(network: Workload, layers: Sequence[AnyLayer]) -> tuple[int, ...]:
+    """Return the tensors that a chain of ``layers`` makes on the way and others read: they are stored besides."""
+    found = []
+    for number, (layer, following) in enumerate(itertools.pairwise(layers), start=1):
+        users = network.consumers(layer.name)
+        if (len(users) > 1 or users[0] is not following) and not all(user in layers for user in users):
+            found.append(number)
+    return tuple(found)
+
+
+def moved_of(layers: Sequence[AnyLayer], stored: Sequence[int]) -> tuple[str, ...]:
+    """Return the tensors whose layouts a layer or chain has a part in: what it reads, makes, and has ``stored``."""
+    return layers[0].inputs[0], layers[-1].name, *(layers[tensor - 1].name for tensor in stored)
 
 
 def trees_of(network: Workload, problems: Sequence[Problem], arch: Accelerator, apart: Collection[int]) -> Trees:
@@ -194,13 +227,14 @@ def trees_of(network: Workload, problems: Sequence[Problem], arch: Accelerator, 
 
 
 def group_along(network: Workload, problems: Sequence[Problem], path: Path, free: Mapping[str, Blocks]) -> Group | None:
-    """Return the group of the layers of ``path``, its input and output in ``free`` blocks; None where there is none."""
+    """Return the group of the layers of ``path``, what it moves in ``free`` blocks; None where there is none."""
     layers, own = [network.layers[i] for i in path], [problems[i] for i in path]
     if len(path) == 1 or not can_wait(network, layers, own):
         return None
-    return group_of(layers, own, free_along(network, path, free))
+    stored = stored_of(network, layers)
+    return group_of(layers, own, free_along(network, path, free, stored), stored)
 
 
-def free_along(network: Workload, path: Path, free: Mapping[str, Blocks]) -> tuple[Blocks, Blocks]:
-    """Return the ``free`` blocks of the input and the output of a path."""
-    return free[network.layers[path[0]].inputs[0]], free[network.layers[path[-1]].name]
+def free_along(network: Workload, path: Path, free: Mapping[str, Blocks], stored: Sequence[int]) -> tuple[Blocks, ...]:
+    """Return the ``free`` blocks of the input and the output of a path, and of what it has ``stored``."""
+    return tuple(free[name] for name in moved_of([network.layers[i] for i in path], stored))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import singledispatch
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from lw3dsim.describe.workload import Gate, LayerNorm, Matmul, Mul, ScaledNorm, 
 from lw3dsim.errors import InputError
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.machine.problem import width_note
+from lw3dsim.network.difference import compared, worse
 from lw3dsim.network.given import given_inputs, given_weights, weight_size
 from lw3dsim.network.pipeline import map_prepared
 from lw3dsim.network.widths import at_most, layers_in_widths, with_width
@@ -192,7 +193,7 @@ def _executed_layer(work: LayerWork, unit: Unit, bench: Bench) -> tuple[Tensor, 
         algorithm=algorithm.label,
         note=_note([problem], bench.design, number),
         weights=bench.origin([layer]),
-        **_compared(output, reference),
+        **compared(output, reference),
         **widths,
     )
 
@@ -248,7 +249,13 @@ def _executed_group(work: GroupWork, unit: Unit, bench: Bench) -> tuple[Tensor, 
         for i, sources in enumerate(bench.sources(first, work.group.stages[0]))
     ]
     machines = stage_machines(work.group, work.mapping, design)
-    output = joined([execute_group(work.group, work.mapping, schedule, machines, number, own)[0] for own in given])
+    ran = [execute_group(work.group, work.mapping, schedule, machines, number, own) for own in given]
+    output = joined([one.output for one in ran])
+    difference = compared(output, reference)
+    for tensor in work.group.stored:
+        name = unit.layers[tensor - 1].name
+        tensors[name] = joined([one.stored[tensor] for one in ran])
+        difference = worse(difference, compared(tensors[name], known[name]))
     labels = dict.fromkeys(stage.algorithm.label for stage in work.group.stages if stage.has_weights)
     return output, ExecutedLayer(
         name=unit.name,
@@ -256,7 +263,7 @@ def _executed_group(work: GroupWork, unit: Unit, bench: Bench) -> tuple[Tensor, 
         algorithm=" + ".join(labels) or "none",
         note=_note(work.group.stages, design, number),
         weights=bench.origin(unit.layers),
-        **_compared(output, reference),
+        **difference,
     )
 
 
@@ -354,24 +361,6 @@ def _note(problems: Sequence[Problem], design: Accelerator, number: Number) -> s
     """Return what becomes of integer sums that need more bits than are declared."""
     notes = [width_note(problem, design.precision.accumulator_bits) for problem in problems if number.is_integer]
     return "; ".join(dict.fromkeys(filter(None, notes)))
-
-
-class _Difference(TypedDict):
-    exact: bool
-    max_abs_error: float
-    sqnr_db: float | None
-
-
-def _compared(output: Tensor, reference: Tensor) -> _Difference:
-    """Return whether ``output`` equals ``reference``, the largest error, and the SQNR in dB (None without error)."""
-    error = output.astype(np.float64) - reference.astype(np.float64)
-    noise = float(np.square(error).sum())
-    signal = float(np.square(reference.astype(np.float64)).sum())
-    return {
-        "exact": bool(np.array_equal(output, reference)),
-        "max_abs_error": float(np.abs(error).max()),
-        "sqnr_db": 10 * math.log10(signal / noise) if noise > 0 and signal > 0 else None,
-    }
 
 
 def _requantised(values: Tensor, number: Number) -> Tensor:

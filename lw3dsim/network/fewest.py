@@ -199,9 +199,8 @@ def _group_offers(asked: Asked, groups: Mapping[Path, Group], blocks: Mapping[st
     cuts = [in_usual_chunks(group, arch) for group in groups.values()]
     bounds = least_of_groups(cuts, arch, make_clocks(arch), [BYTES] * len(cuts), ORDINARY) * ROUNDED
     for (path, group), cut, bound in zip(groups.items(), cuts, bounds.tolist(), strict=True):
-        own = group.stages[0].input_block, group.stages[-1].output_block
-        ends = ends_of(asked.network, path, blocks, own)
-        closer = partial(_fewest_of_group, cut, arch, (_known(ends[0]), _known(ends[1])))
+        ends = ends_of(asked.network, path, blocks, group.own_blocks)
+        closer = partial(_fewest_of_group, cut, arch, tuple(map(_known, ends)))
         offers[path] = Offer.of(ends, bound, partial(_fewest_of_laid, cut, arch), closer)
     return offers
 
@@ -215,7 +214,7 @@ def _fewest_of_laid(group: Group, arch: Accelerator, lies: Lies) -> float:
     return _fewest_of_group(group, arch, _single(lies))
 
 
-def _fewest_of_group(group: Group, arch: Accelerator, blocks: tuple[Blocks, Blocks]) -> float:
+def _fewest_of_group(group: Group, arch: Accelerator, blocks: tuple[Blocks, ...]) -> float:
     """Return the fewest bytes of all mappings of a group, in the best of these blocks; infinite for none."""
     try:
         return find_group(group, arch, BYTES_ONLY, 1, blocks)[0].dram_bytes
@@ -223,9 +222,8 @@ def _fewest_of_group(group: Group, arch: Accelerator, blocks: tuple[Blocks, Bloc
         return math.inf
 
 
-def _single(lies: Lies) -> tuple[Blocks, Blocks]:
-    first, last = (() if block is None else (block,) for block in lies)
-    return first, last
+def _single(lies: Lies) -> tuple[Blocks, ...]:
+    return tuple(() if block is None else (block,) for block in lies)
 
 
 def _fixed_offer(asked: Asked, path: Path, run: Run[Work], blocks: Mapping[str, Blocks]) -> Offer:

@@ -12,7 +12,7 @@ from lw3dsim.errors import InputError, MappingError, one_line, short, suggest
 from lw3dsim.machine.problem import has_groups, problem_of, side_by_side
 from lw3dsim.map.division import group_design, layer_design
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
-from lw3dsim.network.chains import can_stand, can_stay, group_of, is_next
+from lw3dsim.network.chains import can_stand, can_stay, group_of, is_next, stored_of
 from lw3dsim.network.layers import run_layer
 from lw3dsim.network.layouts import free_tensors
 from lw3dsim.network.runs import bare, run_work, seen_by
@@ -228,7 +228,7 @@ def _run_group(place: _Place, entry: GroupEntry, layers: Sequence[AnyLayer], eng
         for i, (layer, stage) in enumerate(zip(layers, entry.group, strict=True))
     ]
     _check_chain(place, layers, problems)
-    group, mapping = group_of(layers, problems), entry.mapping
+    group, mapping = group_of(layers, problems, stored=stored_of(place.network, layers)), entry.mapping
     arch = place.divided(entry.banks, entry.intermediate_share)
     place.check(group_faults(group, mapping, arch, entry.layers))
     return run_work(GroupWork(group, mapping), group_design(group, mapping, bare(arch)), engine)
@@ -244,7 +244,10 @@ def _check_chain(place: _Place, layers: Sequence[AnyLayer], problems: Sequence[P
             raise place.error(("group", i), f"{layer.name} does not read {before.name}: a group is a chain; reorder it")
         users = [user.name for user in place.network.consumers(before.name)]
         if layer.inputs.count(before.name) > 1 or not can_stay(place.network, layers, problems, i - 1):
-            rule = "but for the next, which must be dense, all must be additions or dense layers of the group"
+            rule = (
+                "but for the next, which must be dense, all must be additions or dense layers of the group, "
+                "or come behind it"
+            )
             raise place.error(("group", i - 1), f"{before.name} is read by {' and '.join(users)}: {rule}")
     for i, layer in enumerate(layers):
         if not can_stand(layers, problems, i):

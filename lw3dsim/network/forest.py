@@ -31,9 +31,13 @@ class Forest(Value, frozen=True, kw_only=True):
     def groups_of(
         self, network: Workload, problems: Sequence[Problem], free: Mapping[str, Blocks]
     ) -> dict[Path, Group]:
-        """Return the groups of a network of these ``problems``, whose inputs and outputs may lie in ``free`` blocks."""
+        """Return the groups of a network of these ``problems``, which move tensors in ``free`` blocks."""
         return {
-            path: replace(group, stages=tuple([problems[i] for i in path]), free=free_along(network, path, free))
+            path: replace(
+                group,
+                stages=tuple([problems[i] for i in path]),
+                free=free_along(network, path, free, group.stored),
+            )
             for path, group in self.groups.items()
             if group is not None
         }

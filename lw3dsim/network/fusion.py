@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -231,15 +232,16 @@ def _least_formed(run: LayerRun, figures: Figures, arch: Accelerator, weights: W
     return weights.pj * figures.formed_pj - price.of_mode(stage, arch, run.work.mapping.parallel) + trees
 
 
-def is_possible_plan(group: Group, plan: Plan, arch: Accelerator, lies: tuple[Blocks, Blocks] | None = None) -> bool:
+def is_possible_plan(group: Group, plan: Plan, arch: Accelerator, lies: tuple[Blocks, ...] | None = None) -> bool:
     """Return whether a fused group can be mapped so, and lie so."""
-    first, last = lies or (group.input_blocks, group.output_blocks)
-    return plan.input_block in first and plan.output_block in last and is_possible_group(group, plan.mapping, arch)
+    known = lies or group.all_blocks
+    lies_so = len(plan.blocks) == len(known) and all(map(operator.contains, known, plan.blocks))
+    return lies_so and is_possible_group(group, plan.mapping, arch)
 
 
 @kept(4096)
 def find_group(
-    group: Group, arch: Accelerator, price: Price, most: int, lies: tuple[Blocks, Blocks] | None
+    group: Group, arch: Accelerator, price: Price, most: int, lies: tuple[Blocks, ...] | None
 ) -> tuple[Found, ...]:
     """Return the cheapest mappings of ``group``, best first; raise MappingError when none fits.
 
@@ -268,7 +270,7 @@ def run_group(
     price: Price,
     engine: str = "auto",
     most: int = CANDIDATES,
-    lies: tuple[Blocks, Blocks] | None = None,
+    lies: tuple[Blocks, ...] | None = None,
 ) -> GroupRun:
     """Simulate the ``most`` promising mappings of ``group`` and keep the cheapest by simulation.
 
@@ -321,7 +323,7 @@ class GroupSearch(Value, frozen=True, kw_only=True):
     arch: Accelerator
     price: Price
     most: int
-    lies: tuple[Blocks, Blocks] | None = None
+    lies: tuple[Blocks, ...] | None = None
     kind = Plan
 
     @property

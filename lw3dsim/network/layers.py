@@ -50,7 +50,7 @@ Found = TypeVar("Found")
 NEAR = 4
 
 # The channel blocks in which a layer or group has its input and output, None for as it would by itself.
-Lies = tuple[int | None, int | None]
+Lies = tuple[int | None, ...]
 
 AS_IT_LIES: Lies = (None, None)
 

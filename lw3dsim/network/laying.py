@@ -35,7 +35,7 @@ from lw3dsim.network.layout_costs import (
     pays_much,
     wasted_by,
 )
-from lw3dsim.network.layouts import SIDES, blocks_of, moved_by, moved_more, settle_layouts
+from lw3dsim.network.layouts import blocks_of, moved_by, moved_more, settle_layouts
 from lw3dsim.network.objective import Figures, network_cost
 from lw3dsim.network.offers import NOTHING, Offer, ends_of, users_of
 from lw3dsim.network.other_blocks import with_tiles
@@ -110,7 +110,7 @@ def _for_their_layouts(
         path = tuple(number[layer.name] for layer in unit.layers)
         runs[path] = unit.run
         if pays_much(unit, paid, judge.weights.price) and path not in fixed:
-            lies = unit.run.work.block("input"), unit.run.work.block("output")
+            lies = tuple(map(unit.run.work.block, unit.run.work.sides))
             with contextlib.suppress(MappingError):
                 anew = run_anew(judge, path, lies)
                 runs[path] = min(unit.run, anew, key=lambda run: cost_of(judge, path, run))
@@ -138,13 +138,10 @@ def run_anew(judge: Judge, path: Path, lies: Lies) -> Run[Work]:
     return run_problem(problem, seen, engine, price, quanta=all_blocks(problem, seen))
 
 
-def _lies_of(group: Group, ends: Iterable[Sequence[int | None]]) -> tuple[Blocks, Blocks]:
-    """Return the blocks that the input and output of a group may have, its own in place of None."""
-    own = group.stages[0].input_block, group.stages[-1].output_block
-    first, last = (
-        tuple(one if block is None else block for block in blocks) for blocks, one in zip(ends, own, strict=True)
-    )
-    return first, last
+def _lies_of(group: Group, ends: Iterable[Sequence[int | None]]) -> tuple[Blocks, ...]:
+    """Return the blocks that what a group moves may lie in, its own in place of None."""
+    each = zip(ends, group.own_blocks, strict=True)
+    return tuple(tuple(one if block is None else block for block in blocks) for blocks, one in each)
 
 
 @dataclass(kw_only=True)
@@ -247,7 +244,7 @@ class Laying:
         assert least is not None  # noqa: S101  # else it is not among what may be worth it
         return Offer.of(ends, least, partial(self._exact, path), partial(self._closer, path, ends))
 
-    def _closer(self, path: Path, ends: tuple[End, End]) -> float:
+    def _closer(self, path: Path, ends: tuple[End, ...]) -> float:
         """Return what a group costs at least, by its candidates in any layouts."""
         judge = self.judge
         group, design, price = judge.groups[path], bare(judge.arch), judge.weights.price
@@ -267,29 +264,29 @@ class Laying:
         wasted = wasted_by(unit, self.blocks, self.judge.weights.price)
         return SAVES * wasted if self.paid.is_wasteful and wasted * WASTE > self.paid.whole else 0.0
 
-    def _table(self, unit: Unit, ends: tuple[End, End]) -> Floats:
+    def _table(self, unit: Unit, ends: tuple[End, ...]) -> Floats:
         """Return what a unit costs by the layouts of its ends: as it is mapped, or at least, where it may save much."""
         saving = self._saving(unit)
         as_mapped = self._as_mapped(unit, ends)
         if not saving:
             least = float(as_mapped.min())
             return np.asarray(least + (as_mapped - least) * HOPE)
-        first, last = (self._padding(unit, side, end) for side, end in zip(SIDES, ends, strict=True))
-        padded = self.judge.weights.price.dram_byte * (first[:, None] + last[None, :])
+        each = zip(unit.run.work.sides, ends, strict=True)
+        padded = self.judge.weights.price.dram_byte * _all_sums([self._padding(unit, side, end) for side, end in each])
         return np.asarray(self._with_more(unit, np.zeros(())) - saving + padded)
 
     def _padding(self, unit: Unit, side: Side, end: End) -> Ints:
-        """Return the bytes that an end of a unit takes more in each of its blocks than in the best."""
+        """Return the bytes that a side of a unit takes more in each of its blocks than in the best."""
         layout = layout_of(unit, side)
         beside = [0 if block is None else padding(layout, block) for block in end.blocks]
         return np.asarray(beside) - min(beside)
 
-    def _as_mapped(self, unit: Unit, ends: tuple[End, End]) -> Floats:
+    def _as_mapped(self, unit: Unit, ends: tuple[End, ...]) -> Floats:
         """Return what a unit costs by the layouts of its ends, mapped as it is, about."""
         burst_bytes = make_clocks(self.judge.arch).burst_bytes
-        more = (moved_more(unit, burst_bytes, side, end.blocks) for side, end in zip(SIDES, ends, strict=True))
-        first, last = map(np.asarray, more)
-        return self._with_more(unit, first[:, None] + last[None, :])
+        each = zip(unit.run.work.sides, ends, strict=True)
+        more = [np.asarray(moved_more(unit, burst_bytes, side, end.blocks)) for side, end in each]
+        return self._with_more(unit, _all_sums(more))
 
     def _with_more(self, unit: Unit, more: Floats) -> Floats:
         """Return what a unit costs that moves so many bytes more: time for these where it waits for DRAM."""
@@ -327,7 +324,7 @@ class Laying:
     def _as_it_is(self, run: Run[Work], lies: Lies) -> Run[Work]:
         """Return the run of a unit as it is mapped where its ends lie so."""
         work = run.work
-        for side, block in zip(SIDES, lies, strict=True):
+        for side, block in zip(work.sides, lies, strict=True):
             work = work if block is None else work.in_block(side, block)
         return settled(run, work, self.judge.engine)
 
@@ -339,3 +336,8 @@ class Laying:
                 own, anew = self._own_run(path), self.anew.get((path, lies))
                 runs[path] = self._as_it_is(own, lies) if own is not None and anew is None else self.anew[path, lies]
         return runs
+
+
+def _all_sums(parts: Sequence[Ints]) -> Floats:
+    """Return the sums of one value of each of ``parts``, an axis for each."""
+    return np.asarray(sum(np.ix_(*parts)), dtype=np.float64)

@@ -9,7 +9,7 @@ from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Linear
 from lw3dsim.map.layer.mapping import input_layout, output_layout
-from lw3dsim.network.layouts import free_tensors
+from lw3dsim.network.layouts import free_tensors, stored_by
 from lw3dsim.network.objective import network_cost
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def wasted_by(unit: Unit, free: Collection[str], price: Price) -> float:
     events, wasted = unit.run.events, 0
     if unit.layers[0].inputs[0] in free and not isinstance(unit.layers[0], Linear):
         wasted += max(events.dram_ifmap_bytes - events.ifmap_write_bytes, 0)
-    if unit.layers[-1].name in free:
+    if any(name in free for name in (unit.layers[-1].name, *stored_by(unit).values())):
         wasted += max(events.dram_ofmap_bytes - events.ofmap_dma_bytes, 0)
     return price.of(wasted * cycles_of_byte(unit.run.arch), wasted)
 
@@ -100,6 +100,8 @@ def padding(layout: Layout, block: int) -> int:
 
 
 def layout_of(unit: Unit, side: Side) -> Layout:
-    """Return where the input or output of a unit lies."""
-    stages, burst_bytes = unit.run.work.stages, make_clocks(unit.run.arch).burst_bytes
-    return input_layout(stages[0], burst_bytes) if side == "input" else output_layout(stages[-1], burst_bytes)
+    """Return where a side of a unit lies."""
+    work, burst_bytes = unit.run.work, make_clocks(unit.run.arch).burst_bytes
+    return (
+        input_layout(work.stages[0], burst_bytes) if side == "input" else output_layout(work.maker(side), burst_bytes)
+    )

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.work import Side, Work
 
 
-SIDES: tuple[Side, Side] = ("input", "output")
-
-
 def settle_layouts(
     network: Workload, units: list[Unit], arch: Accelerator, engine: str, given: Mapping[str, int]
 ) -> list[Unit]:
@@ -68,10 +65,17 @@ def _uses(network: Workload, units: Sequence[Unit], burst_bytes: int) -> dict[st
         first, work = unit.layers[0], unit.run.work
         read, written = uses.setdefault(first.inputs[0], []), uses.setdefault(unit.layers[-1].name, [])
         written.append((i, Use(work=work, side="output", burst_bytes=burst_bytes)))
+        for side, name in stored_by(unit).items():
+            uses.setdefault(name, []).append((i, Use(work=work, side=side, burst_bytes=burst_bytes)))
         if not isinstance(first, Linear):
             read.append((i, _reading(unit, burst_bytes)))
     free = free_tensors(network)
     return {name: users for name, users in uses.items() if users and name in free}
+
+
+def stored_by(unit: Unit) -> dict[Side, str]:
+    """Return the tensors that a group stores besides its output, by side."""
+    return {side: unit.layers[side - 1].name for side in unit.run.work.sides if isinstance(side, int)}
 
 
 def _reading(unit: Unit, burst_bytes: int) -> Use:
@@ -83,18 +87,18 @@ def _reading(unit: Unit, burst_bytes: int) -> Use:
 
 
 def moved_by(unit: Unit, burst_bytes: int, lies: Sequence[int | None]) -> int:
-    """Return the DRAM bytes that a mapped layer or group moves where its input and output are in these blocks."""
-    first, last = (moved_more(unit, burst_bytes, side, (block,)) for side, block in zip(SIDES, lies, strict=True))
-    return unit.run.dram_bytes + first[0] + last[0]
+    """Return the DRAM bytes that a mapped layer or group moves where its sides are in these blocks."""
+    each = zip(unit.run.work.sides, lies, strict=True)
+    return unit.run.dram_bytes + sum(moved_more(unit, burst_bytes, side, (block,))[0] for side, block in each)
 
 
 def moved_more(unit: Unit, burst_bytes: int, side: Side, blocks: Sequence[int | None]) -> list[int]:
-    """Return the DRAM bytes that a mapped unit moves more of an input or output in ``blocks``; None: its own."""
+    """Return the DRAM bytes that a mapped unit moves more of a side in ``blocks``; None: its own."""
     own = Use(work=unit.run.work, side=side, burst_bytes=burst_bytes)
     wanted = [own.block if block is None else block for block in blocks]
     if all(block == own.block for block in wanted):
         return [0] * len(blocks)
-    use = own if side == "output" else _reading(unit, burst_bytes)
+    use = _reading(unit, burst_bytes) if side == "input" else own
     bursts = use.bursts(sorted({own.block, *wanted}))
     return [(bursts[block] - bursts[own.block]) * burst_bytes for block in wanted]
 

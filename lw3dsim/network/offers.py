@@ -5,6 +5,7 @@ Costs begin as bounds, and become exact only where they are part of the best cut
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +14,7 @@ import numpy as np
 
 from lw3dsim.describe.workload import Linear
 from lw3dsim.map.group.laid import Table
+from lw3dsim.network.chains import moved_of, stored_of
 from lw3dsim.network.layers import AS_IT_LIES
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class End(NamedTuple):
-    """The input or output of a layer or group: its tensor, and the blocks that this may have; None as it lies."""
+    """What a layer or group reads or writes: its tensor, and the blocks that this may have; None as it lies."""
 
     tensor: str | None
     blocks: tuple[int | None, ...]
@@ -43,7 +45,7 @@ class Offer:
     ``bounds`` are closer and closer ones of all entries, one for all or one for each; ``exact`` finds one of them.
     """
 
-    ends: tuple[End, End]
+    ends: tuple[End, ...]
     least: Floats
     known: Flags
     bounds: list[Callable[[], float | Floats]]
@@ -51,7 +53,7 @@ class Offer:
 
     @classmethod
     def of(
-        cls, ends: tuple[End, End], least: float, exact: Callable[[Lies], float], *bounds: Callable[[], float | Floats]
+        cls, ends: tuple[End, ...], least: float, exact: Callable[[Lies], float], *bounds: Callable[[], float | Floats]
     ) -> Offer:
         """Return an offer of which a bound is known."""
         shape = tuple(len(end.blocks) for end in ends)
@@ -64,7 +66,7 @@ class Offer:
         )
 
     @classmethod
-    def all_known(cls, ends: tuple[End, End], costs: Floats) -> Offer:
+    def all_known(cls, ends: tuple[End, ...], costs: Floats) -> Offer:
         """Return an offer of which there is no more to know."""
         return cls(
             ends=ends,
@@ -80,7 +82,7 @@ class Offer:
         names = [end.tensor for end in self.ends]
         free = [i for i, name in enumerate(names) if name is not None]
         free.sort(key=lambda i: names[i] or "")
-        kept = self.least.transpose(*free, *(i for i in range(2) if i not in free))
+        kept = self.least.transpose(*free, *(i for i in range(len(names)) if i not in free))
         return Table(
             tuple(name for i in free if (name := names[i]) is not None),
             kept.reshape([len(self.ends[i].blocks) for i in free]),
@@ -101,12 +103,10 @@ class Offer:
 
     def lies(self, layouts: Layouts) -> Lies:
         """Return the blocks of its ends in these layouts."""
-        (first, last), (i, j) = self.ends, self._place(layouts)
-        return first.blocks[i], last.blocks[j]
+        return tuple(end.blocks[i] for end, i in zip(self.ends, self._place(layouts), strict=True))
 
-    def _place(self, layouts: Layouts) -> tuple[int, int]:
-        i, j = (0 if end.tensor is None else layouts[end.tensor] for end in self.ends)
-        return i, j
+    def _place(self, layouts: Layouts) -> tuple[int, ...]:
+        return tuple(0 if end.tensor is None else layouts[end.tensor] for end in self.ends)
 
 
 def users_of(network: Workload, blocks: Mapping[str, Blocks]) -> dict[str, set[int]]:
@@ -120,11 +120,9 @@ def users_of(network: Workload, blocks: Mapping[str, Blocks]) -> dict[str, set[i
     return users
 
 
-def ends_of(network: Workload, path: Path, blocks: Mapping[str, Blocks], own: Lies = AS_IT_LIES) -> tuple[End, End]:
+def ends_of(network: Workload, path: Path, blocks: Mapping[str, Blocks], own: Lies = AS_IT_LIES) -> tuple[End, ...]:
     """Return what a path reads and writes, in its ``own`` blocks where these can't be chosen."""
-    first, last = network.layers[path[0]], network.layers[path[-1]].name
-    read = "" if isinstance(first, Linear) else first.inputs[0]
-    return (
-        End(read, blocks[read]) if read in blocks else End(None, own[:1]),
-        End(last, blocks[last]) if last in blocks else End(None, own[1:]),
-    )
+    layers = [network.layers[i] for i in path]
+    read, *made = moved_of(layers, stored_of(network, layers))
+    each = itertools.zip_longest(("" if isinstance(layers[0], Linear) else read, *made), own)
+    return tuple(End(name, blocks[name]) if name in blocks else End(None, (block,)) for name, block in each)

@@ -80,6 +80,8 @@ def group_refusal(unit: Unit, work: GroupWork, design: Accelerator) -> str:
             )
     if work.mapping.sliced:
         return "is a fused group whose operands come chunk by chunk of channels: the core takes them a tile at a time"
+    if group.stored:
+        return "is a fused group that stores a tensor which others read besides: the core has one output"
     for layer, stage in zip(unit.layers, group.stages, strict=True):
         moves = not isinstance(layer, IN_PLACE) or (isinstance(layer, Slice) and layer.dim == "channels")
         if moves and not stage.has_weights:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from lw3dsim.arithmetic.number import Tensor
     from lw3dsim.base.arrays import Ints
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.map.group.group import Group, GroupAxis
+    from lw3dsim.map.group.cutting import GroupAxis
+    from lw3dsim.map.group.group import Group
     from lw3dsim.rtl.subject import GroupSubject
     from lw3dsim.rtl.windows import Window
 

@@ -230,7 +230,7 @@ def make_group(
             for layer, operand in zip(layers, work.group.operands, strict=True)
         ),
     )  # fmt: skip
-    made, _ = execute_group(work.group, work.mapping, schedule, machines, number, computed)
+    made = execute_group(work.group, work.mapping, schedule, machines, number, computed).output
     if not np.array_equal(made, stages[-1].output):
         raise AssertionError(f"{name}: executed and direct computation differ")
     return GroupSubject(

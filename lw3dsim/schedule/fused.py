@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lw3dsim.base.arrays import arrays_of, padded
+from lw3dsim.base.arrays import arrays_of
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
@@ -21,7 +21,6 @@ from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import make_machine, shared_ports
 from lw3dsim.machine.step import Costs
 from lw3dsim.machine.waves import empty_waves
-from lw3dsim.map.group.boxes import group_input_boxes, group_output_boxes
 from lw3dsim.map.group.group import KEPT
 from lw3dsim.map.group.mode import make_mode
 from lw3dsim.map.group.orders import orders
@@ -29,9 +28,11 @@ from lw3dsim.map.group.weighing import SEEN, Seen
 from lw3dsim.schedule.dma import Activations, Weights, runs_of
 from lw3dsim.schedule.drawn import Ticks
 from lw3dsim.schedule.group_kinds import MARKS, WAITS, OnArray, busy_group, cost_group, draw_group, settle_group
+from lw3dsim.schedule.group_nest import GroupNest, GroupPlaces, Scratch
+from lw3dsim.schedule.group_regions import regions_of
 from lw3dsim.schedule.program import Kinds, Loads, Program, Stores
 from lw3dsim.schedule.unroll import Loaded, Meeting, Sorts, Stored
-from lw3dsim.schedule.unroll_group import FIT, IFMAP, GroupNest, GroupPlaces, Room, Scratch, Unrolled
+from lw3dsim.schedule.unroll_group import FIT, IFMAP, Room, Unrolled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.microarchitecture import Machine, Parallel
-    from lw3dsim.map.group.group import Group, GroupAxis, GroupMapping
+    from lw3dsim.map.group.cutting import GroupAxis
+    from lw3dsim.map.group.group import Group, GroupMapping
     from lw3dsim.map.group.orders import Order
     from lw3dsim.tensor.runs import Runs
 
@@ -60,9 +62,10 @@ class GroupSteps(Value, frozen=True, kw_only=True):
 
 
 class GroupSchedule(Program, frozen=True, kw_only=True):
-    """The program of a fused group; regions are its input, operands of its additions, weights and output."""
+    """The program of a fused group; regions are its input, operands, weights, output, and what else it stores."""
 
     places: GroupSteps
+    stored: tuple[int, ...]
 
     @property
     def stage_programs(self) -> tuple[Program, ...]:
@@ -75,6 +78,12 @@ class GroupSchedule(Program, frozen=True, kw_only=True):
         kinds, stages = len(self.kinds.head), int(self.places.stage.max()) + 1
         counts = np.bincount(self.places.stage * kinds + self.kind, minlength=stages * kinds)
         return self.kinds.totals(counts.reshape(stages, kinds))
+
+    @property
+    def besides_words(self) -> int:
+        """See Program."""
+        totals = self.stage_totals if self.stored else []
+        return sum(totals[tensor - 1]["intermediate_write_words"] for tensor in self.stored)
 
     def of_stage(self, stage: int) -> Program:
         """Return the steps of one stage, which move nothing."""
@@ -112,6 +121,8 @@ class GroupDraft(NamedTuple):
     ticks: Ticks
     regions: tuple[Activations | Weights, ...]
     bursts: Words
+    stored: tuple[int, ...]
+    besides_bits: int
 
     @property
     def steps(self) -> int:
@@ -138,6 +149,8 @@ class GroupDraft(NamedTuple):
             setup_cycles=self.arch.layer_setup_cycles,
             regions=self.regions,
             places=_steps(self.places),
+            stored=self.stored,
+            besides_bits=self.besides_bits,
         )
 
 
@@ -167,7 +180,7 @@ def draft_group(group: Group, mapping: GroupMapping, arch: Accelerator, clocks: 
     kinds = work(settle_group)(
         on_array, nest, made.places, steps, alike, waits, waves, clocks.cycle_ticks, costs, ticks
     )
-    regions = _regions(group, mapping, axes, made.weight_bursts, clocks)
+    regions = regions_of(group, mapping, axes, made.weight_bursts, clocks)
     return GroupDraft(
         arch=arch,
         clocks=clocks,
@@ -182,6 +195,8 @@ def draft_group(group: Group, mapping: GroupMapping, arch: Accelerator, clocks: 
         ticks=_beginning(Ticks, ticks, kinds),
         regions=regions,
         bursts=work.joined([region.box_bursts for region in regions]),
+        stored=group.stored,
+        besides_bits=group.besides_bits,
     )
 
 
@@ -352,10 +367,11 @@ def _empty(group: Group, mapping: GroupMapping, nest: GroupNest) -> tuple[Unroll
         places=work.sheet(GroupPlaces, steps),
         ifmap=work.sheet(Loaded, inputs),
         weight=work.sheet(Loaded, tiles * weight_tiles),
-        ofmap=work.sheet(Stored, tiles * chunks[-1]),
+        ofmap=work.sheet(Stored, tiles * (chunks[-1] + len(group.stored))),
         weight_bursts=work.empty(weight_tiles),
     )
-    sizes = (steps, loads, loads, tiles, tiles, tiles, len(group.stages), weight_tiles)
+    tensors = len(group.channels)
+    sizes = (steps, loads, loads, tiles, tiles, tiles, tensors - 1, weight_tiles, tiles * chunks[-1], tensors)
     return made, Scratch._make(work.carved(sizes, is_empty=True))
 
 
@@ -368,20 +384,3 @@ def _steps(places: GroupPlaces) -> GroupSteps:
     columns = arrays_of(places)
     at = columns.pop("t"), columns.pop("h"), columns.pop("w")
     return GroupSteps(at=at, waits=columns.pop("waits") != 0, **columns)
-
-
-def _regions(
-    group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis], weight_bursts: Words, clocks: Clocks
-) -> tuple[Activations | Weights, ...]:
-    """Return inputs, weights and output, behind each other in DRAM."""
-    regions: list[Activations | Weights] = []
-    base = 0
-    for stage, tensor, sources in group.dram_inputs:
-        boxes = group_input_boxes(group, mapping, stage, tensor, axes, clocks.burst_bytes)
-        each = padded(boxes.layout.bursts, clocks.stripe_bursts)
-        regions.append(Activations(boxes=boxes, bases=tuple(base + i * each for i in range(sources))))
-        base += sources * each
-    weights = Weights(box_bursts=np.asarray(weight_bursts, dtype=np.int64), base=base)
-    base += padded(weights.bursts, clocks.stripe_bursts)
-    output = Activations(boxes=group_output_boxes(group, mapping, axes, clocks.burst_bytes), bases=(base,))
-    return (*regions, weights, output)

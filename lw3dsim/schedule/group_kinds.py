@@ -14,16 +14,9 @@ from lw3dsim.machine.records import VECTOR, Array, Layer
 from lw3dsim.machine.step import cost_step
 from lw3dsim.machine.vector import vector_entry, vector_pace
 from lw3dsim.map.group.weighing import seen_place
+from lw3dsim.schedule.group_nest import all_tiles, new_along, new_of, tile_indices
 from lw3dsim.schedule.unroll import pass_port
-from lw3dsim.schedule.unroll_group import (
-    all_tiles,
-    new_along,
-    new_of,
-    position_bits,
-    tile_indices,
-    unroll_group,
-    weight_tile_bits,
-)
+from lw3dsim.schedule.unroll_group import position_bits, unroll_group, weight_tile_bits
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -31,8 +24,9 @@ if TYPE_CHECKING:
     from lw3dsim.machine.waves import Waves
     from lw3dsim.map.group.weighing import Seen
     from lw3dsim.schedule.drawn import Ticks
+    from lw3dsim.schedule.group_nest import GroupNest, GroupPlaces, Scratch
     from lw3dsim.schedule.unroll import Meeting, Sorts
-    from lw3dsim.schedule.unroll_group import GroupNest, GroupPlaces, Room, Scratch, Unrolled
+    from lw3dsim.schedule.unroll_group import Room, Unrolled
 
 # What steps have in common that cost the same, and those of a kind.
 MARKS, WAITS = 5, 2

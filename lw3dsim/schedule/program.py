@@ -140,7 +140,8 @@ class Program(Value, frozen=True, kw_only=True, dict=True, gc=True):
     """What an engine runs: a ``kind`` per step, the kinds, and the tiles of three streams.
 
     ``lead`` are the cycles, by kind, that a step is entered after the end of the one before
-    at the earliest; AHEAD where it may be loaded before that. Boxes are numbered through all ``regions``.
+    at the earliest; AHEAD where it may be loaded before that. Boxes are numbered through all ``regions``. Of what is
+    stored ``besides_bits`` are of tensors which later steps read as well.
     """
 
     kind: Ints
@@ -151,6 +152,7 @@ class Program(Value, frozen=True, kw_only=True, dict=True, gc=True):
     ofmap: Stores
     setup_cycles: int
     regions: tuple[Activations | Weights, ...]
+    besides_bits: int = 0
 
     @property
     def stage_programs(self) -> tuple[Program, ...]:
@@ -161,6 +163,11 @@ class Program(Value, frozen=True, kw_only=True, dict=True, gc=True):
     def stage_totals(self) -> list[dict[str, int]]:
         """By layer that takes part, the sum of every Kinds column over its steps."""
         return [self._totals]
+
+    @property
+    def besides_words(self) -> int:
+        """Words in which drains write what is stored of tensors which later steps read as well."""
+        return 0
 
     @property
     def steps(self) -> int:

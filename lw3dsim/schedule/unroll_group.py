@@ -10,33 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
+from lw3dsim.schedule.group_nest import GroupPlaces, all_tiles, box_of_tile, new_along, new_at, new_of, tile_indices
+from lw3dsim.schedule.group_stores import store_outputs
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
-    from lw3dsim.map.group.axes import Cuts
     from lw3dsim.map.group.fitting import Stages
+    from lw3dsim.schedule.group_nest import GroupNest, Scratch
     from lw3dsim.schedule.unroll import Loaded, Stored
-
-
-class GroupNest(NamedTuple):
-    """The loops of a group under a mapping: T, H and W cut in the first of the ways, channels of a chunk by run.
-
-    By stage: the tensor that it reads, the one on chip that it adds, whether its weights stay on chip, and where its
-    weight tiles begin among those of all stages. ``innermost`` is the axis whose tiles follow each other; ``sliced``:
-    operands from DRAM come chunk by chunk.
-    """
-
-    stages: Stages
-    t: Cuts
-    h: Cuts
-    w: Cuts
-    chunk: Words
-    reads: Words
-    adds: Words
-    resident: Words
-    first_weight: Words
-    innermost: int
-    sliced: int
 
 
 class Room(NamedTuple):
@@ -49,22 +30,6 @@ class Room(NamedTuple):
     ofmap_slots: int
 
 
-class GroupPlaces(NamedTuple):
-    """Per step its tile and the tile's indices along T, H and W, its stage, its chunk and the channels of that.
-
-    ``waits`` marks steps that read what the step before them drains.
-    """
-
-    tile: Words
-    t: Words
-    h: Words
-    w: Words
-    stage: Words
-    chunk: Words
-    n: Words
-    waits: Words
-
-
 class Unrolled(NamedTuple):
     """The steps and tiles of a group, with room for more, and the bursts of every weight tile."""
 
@@ -73,23 +38,6 @@ class Unrolled(NamedTuple):
     weight: Loaded
     ofmap: Stored
     weight_bursts: Words
-
-
-class Scratch(NamedTuple):
-    """What is noted on the way: the bits that go with each step; what each load shares slots with; where those begin.
-
-    Of every tile that reads the input its first and last such step, and its load, -1 for none. The load of an operand
-    by stage, and of a weight tile that stays, plus one.
-    """
-
-    freed: Words
-    turn: Words
-    begin: Words
-    first: Words
-    last: Words
-    load: Words
-    operand: Words
-    held: Words
 
 
 # Whether all tiles fit, or the buffer in which they do not.
@@ -117,43 +65,8 @@ def unroll_group(nest: GroupNest, room: Room, made: Unrolled, scratch: Scratch) 
         misfit = WEIGHT
     wait_for_slots(weight, weights, room.slots, scratch)
     first_output = input_boxes(nest) + len(made.weight_bursts)
-    outputs = store_outputs(nest, places, steps, first_output, room.ofmap_slots, made.ofmap)
+    outputs = store_outputs(nest, places, steps, first_output, room.ofmap_slots, made.ofmap, scratch)
     return steps, inputs, weights, outputs, misfit
-
-
-@kernel
-def all_tiles(nest: GroupNest) -> int:
-    """Return the number of tiles."""
-    return nest.t.tiles[0] * nest.h.tiles[0] * nest.w.tiles[0]
-
-
-@kernel
-def tile_indices(nest: GroupNest, tile: int) -> tuple[int, int, int]:
-    """Return the indices of a tile along T, H and W: the innermost axis counts first, of the others the later one."""
-    frames, rows, columns = nest.t.tiles[0], nest.h.tiles[0], nest.w.tiles[0]
-    if nest.innermost == 0:
-        return tile % frames, tile // frames // columns, tile // frames % columns
-    if nest.innermost == 1:
-        return tile // rows // columns, tile % rows, tile // rows % columns
-    return tile // columns // rows, tile // columns % rows, tile % columns
-
-
-@kernel
-def new_along(cuts: Cuts, tensor: int, tile: int) -> int:
-    """Return the new positions of a tensor along an axis."""
-    return cuts.new[tensor * len(cuts.last) + tile]
-
-
-@kernel
-def new_of(nest: GroupNest, tensor: int, t: int, h: int, w: int) -> int:
-    """Return the new positions of a tensor in a tile."""
-    return new_along(nest.t, tensor, t) * new_along(nest.h, tensor, h) * new_along(nest.w, tensor, w)
-
-
-@kernel
-def new_at(nest: GroupNest, places: GroupPlaces, step: int, tensor: int) -> int:
-    """Return the new positions of a tensor in the tile of a step."""
-    return new_of(nest, tensor, places.t[step], places.h[step], places.w[step])
 
 
 @kernel
@@ -190,12 +103,6 @@ def boxes_before(nest: GroupNest, stage: int) -> int:
         if nest.stages.reads_dram[i]:
             count += ceiling(nest.stages.n[i], nest.chunk[nest.stages.run[i]]) if nest.sliced else 1
     return count * all_tiles(nest)
-
-
-@kernel
-def box_of_tile(nest: GroupNest, places: GroupPlaces, step: int) -> int:
-    """Return the number of the box of a step's tile, among those of one range of channels."""
-    return (places.t[step] * nest.h.tiles[0] + places.h[step]) * nest.w.tiles[0] + places.w[step]
 
 
 @kernel
@@ -382,17 +289,3 @@ def most_chunks(nest: GroupNest) -> int:
     for run in range(len(nest.chunk)):
         most = max(most, ceiling(nest.stages.channels[nest.stages.stop[run]], nest.chunk[run]))
     return most
-
-
-@kernel
-def store_outputs(nest: GroupNest, places: GroupPlaces, steps: int, first_box: int, slots: int, stores: Stored) -> int:
-    """List the tiles of the output, one per step of the last stage; return how many they are."""
-    last, tiles, count = len(nest.stages.n) - 1, all_tiles(nest), 0
-    for step in range(steps):
-        if places.stage[step] == last:
-            stores.opens[count], stores.closes[count] = step, step
-            stores.box[count] = first_box + places.chunk[step] * tiles + box_of_tile(nest, places, step)
-            stores.bits[count] = places.n[step] * new_at(nest, places, step, last + 1) * nest.stages.bits[last + 1]
-            stores.after[count] = max(count - slots, -1)
-            count += 1
-    return count

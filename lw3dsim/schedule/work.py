@@ -21,7 +21,7 @@ from lw3dsim.map.floor import (
     group_compulsory_by_stream,
     group_compulsory_bytes,
 )
-from lw3dsim.map.group.boxes import group_input_boxes, group_output_boxes
+from lw3dsim.map.group.boxes import group_input_boxes, group_output_boxes, group_stored_boxes
 from lw3dsim.map.layer.mapping import input_boxes, input_layout, input_tile, make_axes, output_boxes, output_layout
 from lw3dsim.map.layer.price import Price
 from lw3dsim.map.layer.search import fewest_bursts
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.program import Program
     from lw3dsim.tensor.layout import Boxes
 
-Side = Literal["input", "output"]
+# What a unit reads or writes: its input, its output, or the tensor of this number that a group stores besides.
+Side = Literal["input", "output"] | int
 
 
 class Work(ABC):
@@ -52,6 +53,11 @@ class Work(ABC):
     @abstractmethod
     def stages(self) -> tuple[Problem, ...]:
         """Its layers, in order."""
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """What it moves of activations: its input, its output, and what it stores besides."""
+        return "input", "output"
 
     @property
     @abstractmethod
@@ -89,23 +95,27 @@ class Work(ABC):
 
     @abstractmethod
     def boxes(self, side: Side, burst_bytes: int) -> Boxes:
-        """Return the boxes of its input or output that DMA moves."""
+        """Return the boxes of a side that DMA moves."""
 
     @abstractmethod
     def tile_channels(self, side: Side) -> int:
-        """Return the channels of a tile of its input or output."""
+        """Return the channels of a tile of a side."""
 
     @abstractmethod
     def in_block(self, side: Side, block: int) -> Self:
-        """Return it with its input or output in channel blocks of ``block``."""
+        """Return it with a side in channel blocks of ``block``."""
 
     @abstractmethod
     def repeats(self, moved: int, once: int) -> int:
         """Return how often its input is read, of which bursts are ``moved`` in all, and in its boxes ``once``."""
 
     def block(self, side: Side) -> int:
-        """Return the channel block of its input or output."""
-        return self.stages[0].input_block if side == "input" else self.stages[-1].output_block
+        """Return the channel block of a side."""
+        return self.stages[0].input_block if side == "input" else self.maker(side).output_block
+
+    def maker(self, side: Side) -> Problem:
+        """Return the layer that makes what is written."""
+        return self.stages[side - 1] if isinstance(side, int) else self.stages[-1]
 
     def layouts(self, burst_bytes: int) -> tuple[str, str]:
         """Return the layouts of its input and output."""
@@ -194,6 +204,11 @@ class GroupWork(Work):
         return self.group.stages
 
     @property
+    def sides(self) -> tuple[Side, ...]:
+        """See Work."""
+        return "input", "output", *self.group.stored
+
+    @property
     def ideal_mults(self) -> tuple[int, ...]:
         """Multiplications of each layer by the paper's formula, for the outputs that are needed."""
         return self.group.ideal_mults
@@ -228,19 +243,22 @@ class GroupWork(Work):
         axes = self.mapping.axes(self.group)
         if side == "input":
             return group_input_boxes(self.group, self.mapping, 0, 0, axes, burst_bytes)
+        if isinstance(side, int):
+            return group_stored_boxes(self.group, side, axes, burst_bytes)
         return group_output_boxes(self.group, self.mapping, axes, burst_bytes)
 
     def tile_channels(self, side: Side) -> int:
         """See Work."""
+        if isinstance(side, int):
+            return self.group.channels[side]
         return self.group.channels[0] if side == "input" else self.mapping.chunks[-1]
 
     def in_block(self, side: Side, block: int) -> GroupWork:
         """See Work."""
         if block == self.block(side):
             return self
-        group = self.group
-        group = group.in_blocks(input_block=block) if side == "input" else group.in_blocks(output_block=block)
-        return replace(self, group=group)
+        first, last, *others = (block if own == side else None for own in self.sides)
+        return replace(self, group=self.group.in_blocks(input_block=first, output_block=last, stored=others))
 
     def repeats(self, moved: int, once: int) -> int:  # noqa: ARG002  # of any size
         """See Work: all that is read of an input is in its boxes; other bursts are those of operands."""
@@ -263,7 +281,7 @@ def _least_bytes(group: Group, arch: Accelerator) -> int | None:
     from lw3dsim.map.group.search import in_usual_chunks
 
     clocks, price = make_clocks(arch), Price(cycle=0.0, dram_byte=1.0)
-    lies = (group.stages[0].input_block,), (group.stages[-1].output_block,)
+    lies = tuple((block,) for block in group.own_blocks)
     try:
         return search_divided(in_usual_chunks(group, arch), arch, clocks, price, keep=1, lies=lies)[0].dram_bytes
     except MappingError:

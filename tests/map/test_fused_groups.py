@@ -8,7 +8,7 @@ import math
 import msgspec
 import numpy as np
 import pytest
-from fused_groups import ADDING, SMALL, added_chains, any_mapping, chains, fusable, group_of
+from fused_groups import ADDING, SMALL, any_mapping, chains, fusable, group_of, slicing_chains, storing_chains
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +23,7 @@ from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.errors import MappingError
 from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.group.axes import ANEW, STAYS, WARMED
-from lw3dsim.map.group.group import Reach, cut_group
+from lw3dsim.map.group.cutting import Reach, cut_group
 from lw3dsim.map.group.search import enumerate_group, search_group
 from lw3dsim.map.layer.price import Price
 from lw3dsim.network.fusion import run_group
@@ -133,7 +133,7 @@ def test_where_tiles_warm_up_all_are_as_small_as_those_that_follow(stack, data):
 def designs():
     """Random groups with a design; of every third the operands from DRAM are too large to come but slice by slice."""
     plain = st.tuples(chains(), st.just(SMALL), st.just(False))
-    return st.one_of(plain, plain, st.tuples(added_chains(), st.just(ADDING), st.just(True)))
+    return st.one_of(plain, plain, st.tuples(slicing_chains(), st.just(ADDING), st.just(True)))
 
 
 def first_there(axis, tensor, tile):
@@ -148,10 +148,32 @@ def test_predicted_traffic_and_steps_are_those_of_the_schedule(design, warm_up, 
     mapping, schedule, bursts, steps = any_mapping(group, data, arch, warm_up=warm_up and not sliced, sliced=sliced)
     assert (schedule.total_bursts, schedule.steps) == (bursts, steps)
     assert schedule.total_bursts * CLOCKS.burst_bytes >= group_compulsory_bytes(group)
-    outputs = schedule.ofmap.bits.sum()
-    assert outputs == group.stages[-1].outputs * group.stages[-1].activation_bits
+    stored = [group.stages[-1], *(group.stages[tensor - 1] for tensor in group.stored)]
+    assert schedule.ofmap.bits.sum() == sum(stage.outputs * stage.activation_bits for stage in stored)
     room = arch.buffers.capacity_bits["ofmap"] - arch.buffers.intermediate_bits
-    assert int(schedule.ofmap.bits.max()) * mapping.ofmap_slots <= room
+    of_output = schedule.places.stage[schedule.ofmap.closes] == len(group.stages) - 1
+    assert int(schedule.ofmap.bits[of_output].max()) * mapping.ofmap_slots <= room
+
+
+@settings(thorough, suppress_health_check=list(HealthCheck))
+@given(storing_chains(), st.booleans(), st.data())
+def test_what_is_stored_between_stages_leaves_before_its_place_is_written_again(chain, warm_up, data):
+    group = fusable(chain)
+    assume(group.stored)
+    _, schedule, *_ = any_mapping(group, data, warm_up=warm_up)
+    trace, places, stores = simulate_schedule(schedule, CLOCKS).trace, schedule.places, schedule.ofmap
+    start, drained = np.asarray(trace.start), np.asarray(trace.drained)
+    grant, ready = np.asarray(trace.ofmap.grant), np.asarray(trace.ofmap.ready)
+    for tensor in group.stored:
+        own = np.flatnonzero(places.stage[stores.closes] == tensor - 1)
+        steps = np.flatnonzero(places.stage == tensor - 1)
+        # A store for every tile that makes any of it, from its first step to its last.
+        assert len(own) == len(set(places.tile[steps].tolist()))
+        for store, following in itertools.pairwise([*own.tolist(), None]):
+            of_tile = steps[places.tile[steps] == places.tile[stores.opens[store]]]
+            assert (stores.opens[store], stores.closes[store]) == (of_tile[0], of_tile[-1])
+            assert grant[store] >= drained[of_tile].max()
+            assert following is None or start[stores.opens[following]] >= ready[store]
 
 
 @thorough
@@ -185,6 +207,13 @@ def test_engines_agree_and_accounts_close_on_fused_groups(design, warm_up, data)
     stages = [schedule.of_stage(i) for i in range(len(group.stages))]
     parts = [count_events(stage, CLOCKS.burst_bytes, SMALL.buffers) for stage in stages]
     assert count_stages(schedule) == tuple(parts)
+    assert whole.ofmap_write_bytes == whole.ofmap_dma_bytes
+    assert whole.intermediate_write_bytes >= 0
+    # Words that hold what leaves are results, all others that stages write for each other are not.
+    assert whole.result_words * arch.buffers.ofmap_port_bytes >= whole.ofmap_write_bytes
+    assert whole.intermediate_write_words >= 0
+    written = [part.result_words + part.intermediate_write_words for part in parts]
+    assert whole.result_words + whole.intermediate_write_words == sum(written)
     for name in ("mults", "vector_ops", "accumulations", "input_tiles"):
         assert getattr(whole, name) == sum(getattr(part, name) for part in parts)
     assert all(part.mults >= least for part, least in zip(parts, group.ideal_mults, strict=True))

@@ -42,7 +42,8 @@ def freed(group, smallest=2):
     ends = group.channels[0], group.channels[-1]
     is_alone = len(group.dram_inputs) == 1 and group.stages[0].sources == 1
     inputs, outputs = (tuple(block_sizes(smallest, channels)) for channels in ends)
-    return replace(group, free=(inputs if is_alone else (), outputs))
+    inner = (tuple(block_sizes(smallest, group.channels[tensor])) for tensor in group.stored)
+    return replace(group, free=(inputs if is_alone else (), outputs, *inner))
 
 
 def found(group, arch, **kwargs):
@@ -59,8 +60,8 @@ def test_free_layouts_are_as_good_as_the_best_of_all_given_ones(chain, arch):
     free = found(group, arch, keep=1)
     given_ones = [
         one
-        for a, b in itertools.product(group.input_blocks, group.output_blocks)
-        for one in found(group.in_blocks(input_block=a, output_block=b), arch, keep=1)
+        for a, b, *inner in itertools.product(*group.all_blocks)
+        for one in found(group.in_blocks(input_block=a, output_block=b, stored=inner), arch, keep=1)
     ]
     assert bool(free) == bool(given_ones)
     assert not free or free[0].dram_bytes <= min(one.dram_bytes for one in given_ones)
@@ -84,7 +85,8 @@ def test_beside_the_largest_chunk_that_fits_all_are_tried_that_move_less_of_a_te
     sizes = fits.parts.chunks.size[fits.parts.chunks.begin[-2] : fits.parts.chunks.begin[-1]]
     weights = [loaded(group, size, 8 * clocks.burst_bytes) for size in sizes]
     for way in range(fits.ways[2]):
-        stored = lying.lines.bursts[len(lying.tensor) * every + way :: every]
+        first = len(lying.tensor)
+        stored = lying.lines.bursts[first * every + way : (first + len(sizes)) * every : every]
         moved = [(bursts, *of_stages) for bursts, of_stages in zip(stored, weights, strict=True)]
         for own, bursts in enumerate(moved):
             smaller = [place for place in range(own) if any(map(operator.lt, moved[place], bursts))]
@@ -105,6 +107,6 @@ def test_the_run_of_a_group_lies_as_its_plan_says(chain):
     group = freed(fusable(chain))
     assume(found(group, SMALL))
     run = run_group(group, SMALL, BYTES)
-    assert run.work.block("input") in group.input_blocks
-    assert run.work.block("output") in group.output_blocks
+    assert run.work.block("input") in group.all_blocks[0]
+    assert run.work.block("output") in group.all_blocks[1]
     assert run.dram_bytes in {one.dram_bytes for one in found(group, SMALL)}

@@ -40,6 +40,12 @@ TINY = load_arch(
     overrides=("buffers.ifmap_kib=1", "buffers.weight_kib=2", "buffers.ofmap_kib=1", "pe.rows=4"),
 )
 
+# A chain has places of their own for tensors that it stores besides.
+ROOMY = load_arch(
+    "edge_small",
+    overrides=("buffers.ifmap_kib=1", "buffers.weight_kib=2", "buffers.ofmap_kib=2", "pe.rows=4"),
+)
+
 
 def chain_of(kinds, clip=CLIP):
     """Return layers of these kinds behind each other, as the simulator has them and as the plain space does."""
@@ -88,16 +94,16 @@ def problems_of(network, arch):
     return [problem_of(network, layer, candidates(layer, "direct", 2, 2)[0], arch) for layer in network.layers]
 
 
-def least_of_search(network, arch):
-    best = best_of_search(network, arch)
+def least_of_search(network, arch, stored=()):
+    best = best_of_search(network, arch, stored)
     return best.dram_bytes if best else float("inf")
 
 
-def best_of_search(network, arch):
-    problems = problems_of(network, arch)
-    ends = network.inputs["x"].channels, network.shapes[network.layers[-1].name].channels
-    free = tuple(tuple(blocks_of(arch.dram.channel_block, channels)) for channels in ends)
-    group = replace(group_of(network.layers, problems), free=free)
+def best_of_search(network, arch, stored=()):
+    made = [network.shapes[layer.name].channels for layer in network.layers]
+    moved = network.inputs["x"].channels, made[-1], *(made[tensor - 1] for tensor in stored)
+    free = tuple(tuple(blocks_of(arch.dram.channel_block, channels)) for channels in moved)
+    group = group_of(network.layers, problems_of(network, arch), free, tuple(stored))
     try:
         return find_group(group, arch, BYTES_ONLY, 1, None)[0]
     except MappingError:
@@ -138,24 +144,55 @@ def test_no_mapping_of_a_chain_moves_less_than_the_search_finds(length, without_
 
 @pytest.mark.usefixtures("without_warm_tiles")
 @pytest.mark.parametrize(
-    "kinds",
+    ("kinds", "some"),
     [
-        ("many", "sum"),
-        ("many", "sum", "point"),
-        ("wide", "many", "sum", "depthwise"),
-        ("many", "sum", "sum"),
+        (("many", "sum"), ()),
+        (("many", "sum", "point"), ()),
+        (("wide", "many", "sum", "depthwise"), ()),
+        (("many", "sum", "sum"), ()),
+        (("wide", "many", "sum"), (1,)),
+        (("many", "sum", "point"), (2,)),
+        (("wide", "many", "sum", "point"), (1, 3)),
     ],
 )
-def test_nor_does_any_where_operands_of_sums_come_slice_by_slice(kinds):
+def test_nor_does_any_where_operands_of_sums_come_slice_by_slice(kinds, some):
     arch = load_arch("edge_small", overrides=("buffers.ifmap_kib=1", "buffers.weight_kib=2", "buffers.ofmap_kib=8"))
     network, stages = chain_of(kinds, Shape(9, 1, 4, 8))
     # What is added lies in the blocks with which its rows fill bursts.
     blocks = [problem.input_block for problem in problems_of(network, arch)]
     stages = [stage._replace(adds=stage.adds and block) for stage, block in zip(stages, blocks, strict=True)]
-    first, last = (blocks_of(arch.dram.channel_block, channels) for channels in (stages[0].c, stages[-1].n))
-    found = best_of_search(network, arch)
-    assert found.dram_bytes == fewest_of_chain(stages, chip_of(arch), first, last)
+    found = best_of_search(network, arch, some)
+    assert found.dram_bytes == least_of_all(stages, arch, some)
     assert found.plan.mapping.sliced
+
+
+def least_of_all(stages, arch, some):
+    """Return the fewest bytes of any mapping that stores some tensors between, however what moves lies."""
+    first, last, *stored = (
+        blocks_of(arch.dram.channel_block, channels)
+        for channels in (stages[0].c, stages[-1].n, *(stages[tensor - 1].n for tensor in some))
+    )
+    return fewest_of_chain(stages, chip_of(arch), first, last, dict(zip(some, stored, strict=True)))
+
+
+def stored_in(kinds):
+    """Return all sets of tensors between layers that a chain may store, as a dense layer reads each of them next."""
+    may_be = [number for number, kind in enumerate(kinds) if number and KINDS[kind][-1]]
+    return [some for many in range(1, len(may_be) + 1) for some in itertools.combinations(may_be, many)]
+
+
+@pytest.mark.usefixtures("without_warm_tiles")
+@pytest.mark.parametrize("length", [2, 3])
+def test_no_mapping_of_a_chain_that_stores_tensors_between_moves_less_than_the_search_finds(length):
+    fused = 0
+    every = filter(fit, itertools.product(FEW, repeat=length))
+    chains = [(kinds, some) for kinds in every for some in stored_in(kinds)]
+    for kinds, some in chains:
+        network, stages = chain_of(kinds)
+        least = least_of_all(stages, ROOMY, some)
+        assert least_of_search(network, ROOMY, some) == least, (kinds, some)
+        fused += math.isfinite(least)
+    assert fused > len(chains) // 2
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("many", "sum")])

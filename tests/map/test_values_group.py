@@ -18,8 +18,9 @@ from lw3dsim.map.group import candidates as group_candidates
 from lw3dsim.map.group import tables as group_tables
 from lw3dsim.map.group.axes import ANEW, STAYS, WARMED, looked_at
 from lw3dsim.map.group.cost import GroupCost
+from lw3dsim.map.group.cutting import Reach, cut_group, plain_reaches
 from lw3dsim.map.group.fusable import can_fuse
-from lw3dsim.map.group.group import Group, Reach, cut_group, plain_reaches
+from lw3dsim.map.group.group import Group
 from lw3dsim.map.group.partition import Partition, make_trees, paths_to
 from lw3dsim.map.group.search import enumerate_group
 from lw3dsim.map.layer.price import Price

@@ -19,7 +19,7 @@ from lw3dsim.errors import MappingError
 from lw3dsim.machine.problem import problem_of
 from lw3dsim.map.group.search import enumerate_group, in_usual_chunks
 from lw3dsim.map.layer.price import BYTES_ONLY
-from lw3dsim.network.chains import can_wait, group_of, trees_of
+from lw3dsim.network.chains import can_wait, group_along, group_of, moved_of, stored_of, trees_of
 from lw3dsim.network.fewest import Asked, fewest_units, find_fewest
 from lw3dsim.network.layers import fewest_bytes_of, laid
 from lw3dsim.network.runs import bare, seen_by
@@ -64,11 +64,11 @@ def moved_at_least(network, problems, path, lies):
     if len(path) == 1:
         problem = laid(problems[path[0]], lies)
         return fewest_bytes_of(problem, seen_by(problem, bare(TINY)))
-    group = group_of([network.layers[i] for i in path], [problems[i] for i in path])
+    layers = [network.layers[i] for i in path]
+    group = group_of(layers, [problems[i] for i in path], stored=stored_of(network, layers))
     if group.idle_stages:
         return math.inf
-    ends = group.stages[0].input_block, group.stages[-1].output_block
-    whole = tuple((one or own,) for one, own in zip(lies, ends, strict=True))
+    whole = tuple((one or own,) for one, own in zip(lies, group.own_blocks, strict=True))
     every = enumerate_group(in_usual_chunks(group, TINY), bare(TINY), make_clocks(TINY), BYTES_ONLY, whole)
     return min(every.moved.tolist(), default=math.inf)
 
@@ -84,12 +84,33 @@ def fewest_by_trying(network, free):
     for chosen in itertools.product(*free.values()):
         blocks, moved = dict(zip(free, chosen, strict=True)), {}
         for path in paths:
-            lies = blocks.get(network.layers[path[0]].inputs[0]), blocks.get(network.layers[path[-1]].name)
+            layers = [network.layers[i] for i in path]
+            lies = tuple(map(blocks.get, moved_of(layers, stored_of(network, layers))))
             if (path, lies) not in known:
                 known[path, lies] = moved_at_least(network, problems, path, lies)
             moved[path] = known[path, lies]
         least = min(least, *(sum(moved[path] for path in cut) for cut in every))
     return least
+
+
+@settings(deadline=None, max_examples=100)
+@given(networks())
+def test_in_any_cut_units_read_what_units_before_have_made(network):
+    problems = [problem_of(network, layer, candidates(layer, "direct", 2, 2)[0], TINY) for layer in network.layers]
+    free: dict[str, tuple[int, ...]] = dict.fromkeys(network.shapes, ())
+    paths = [
+        path
+        for path in trees_of(network, problems, TINY, ()).paths
+        if len(path) == 1 or group_along(network, problems, path, free) is not None
+    ]
+    for cut in cuts(set(range(len(problems))), paths):
+        there = set(network.inputs)
+        for path in sorted(cut, key=lambda path: path[-1]):
+            layers = [network.layers[i] for i in path]
+            assert {name for layer in layers for name in layer.inputs} - {layer.name for layer in layers} <= there
+            stored = stored_of(network, layers)
+            # What is neither the output nor stored is read inside alone.
+            there |= {layers[-1].name, *(layers[tensor - 1].name for tensor in stored)}
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

@@ -15,7 +15,7 @@ from lw3dsim.network.alone import Alone
 from lw3dsim.network.apart import map_layers
 from lw3dsim.network.laying import fused_units
 from lw3dsim.network.layout_costs import wasted_by
-from lw3dsim.network.layouts import SIDES, moved_by, moved_more
+from lw3dsim.network.layouts import moved_by, moved_more
 from lw3dsim.network.runs import settled
 
 # Networks of which not all that they lose is little where layouts are settled once all is mapped.
@@ -63,11 +63,12 @@ def test_what_a_mapping_moves_in_other_blocks_is_what_it_does_there(seed):
         burst_bytes = make_clocks(unit.run.arch).burst_bytes
         for blocks in ((8, 8), (1, 12), (None, 2), (12, None)):
             work = unit.run.work
-            for side, block in zip(SIDES, blocks, strict=True):
+            for side, block in zip(work.sides, blocks, strict=True):
                 work = work if block is None else work.in_block(side, block)
             there = settled(unit.run, work, "auto")
             assert moved_by(unit, burst_bytes, blocks) == there.dram_bytes
-            more = [moved_more(unit, burst_bytes, side, (block,))[0] for side, block in zip(SIDES, blocks, strict=True)]
+            each = zip(work.sides, blocks, strict=True)
+            more = [moved_more(unit, burst_bytes, side, (block,))[0] for side, block in each]
             assert unit.run.dram_bytes + sum(more) == there.dram_bytes
 
 
@@ -81,7 +82,7 @@ def elements(boxes):
 def test_what_a_layer_moves_for_nothing_is_all_that_no_box_of_its_tiles_holds(seed):
     for unit in layers_of(seed):
         work, events, burst_bytes = unit.run.work, unit.run.events, make_clocks(unit.run.arch).burst_bytes
-        read, stored = (work.boxes(side, burst_bytes) for side in SIDES)
+        read, stored = (work.boxes(side, burst_bytes) for side in work.sides)
         times = events.dram_ifmap_bytes // (int(read.bursts().sum()) * burst_bytes)
         needed = times * elements(read), elements(stored)
         wasted = wasted_by(unit, {*unit.layers[0].inputs, unit.layers[0].name}, Price(cycle=0.0, dram_byte=1.0))

@@ -14,9 +14,10 @@ from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
 from lw3dsim.schedule import dma
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.chain import join
+from lw3dsim.schedule.group_nest import Scratch
 from lw3dsim.schedule.room import release_steps, release_stores, room_after
 from lw3dsim.schedule.unroll import Loaded
-from lw3dsim.schedule.unroll_group import Scratch, wait_for_room, wait_for_slots
+from lw3dsim.schedule.unroll_group import wait_for_room, wait_for_slots
 from lw3dsim.schedule.work import LayerWork
 from lw3dsim.tensor.layout import Layout, block_sizes, fewest_bursts_block
 

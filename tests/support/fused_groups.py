@@ -42,7 +42,9 @@ KINDS = (
 
 def chains():
     """A random small group, with its inputs, the algorithms that may run, and the clips of a batch."""
-    return st.one_of(mixed_chains(), mixed_chains(), residual_chains(), branched_chains(), added_chains())
+    return st.one_of(
+        mixed_chains(), mixed_chains(), residual_chains(), branched_chains(), added_chains(), storing_chains()
+    )
 
 
 @st.composite
@@ -69,6 +71,24 @@ def added_chains(draw):
     if draw(st.booleans()):
         layers.append(Activation(name="last", inputs=(source,), activation="relu6"))
     return inputs, layers, draw(st.sampled_from(["direct", "hfa"])), draw(st.sampled_from([1, 1, 2]))
+
+
+def storing_chains():
+    """The same, of which some tensors between layers, which a dense layer reads next, are stored besides."""
+    return storing(st.one_of(mixed_chains(), residual_chains(), branched_chains(), added_chains()))
+
+
+def slicing_chains():
+    """Those to which something from DRAM is added, with or without tensors that are stored besides."""
+    return st.one_of(added_chains(), storing(added_chains()))
+
+
+@st.composite
+def storing(draw, chains_of_any):
+    """Random chains of a strategy, each with some tensors that are stored besides."""
+    chain = draw(chains_of_any)
+    between = range(1, len(chain[1]))
+    return *chain, draw(st.lists(st.sampled_from(between), min_size=1, max_size=3, unique=True).map(sorted))
 
 
 @st.composite
@@ -211,7 +231,7 @@ def fusable(chain, arch=SMALL):
 
 def network_of(chain):
     """The network of a random chain."""
-    inputs, layers, _, batch = chain
+    inputs, layers, _, batch, *_ = chain
     return replace(build_workload(name="chain", inputs=inputs, layers=layers), batch=batch)
 
 
@@ -219,7 +239,9 @@ def group_of(chain, arch=SMALL):
     """All layers of a chain as a group."""
     policy, network = chain[2], network_of(chain)
     problems = tuple(problem_of(network, layer, candidates(layer, policy, 2, 2)[0], arch) for layer in network.layers)
-    return chains_of.group_of(network.layers, problems)
+    between = chain[4] if len(chain) > 4 else ()
+    stored = tuple(tensor for tensor in between if problems[tensor].structure == "dense")
+    return chains_of.group_of(network.layers, problems, stored=stored)
 
 
 def any_mapping(group, data, arch=SMALL, *, warm_up=False, sliced=False):

@@ -14,7 +14,7 @@ from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, build_workload
 from lw3dsim.errors import MappingError
 from lw3dsim.map.layer.search import all_blocks
 from lw3dsim.network.apart import map_layers
-from lw3dsim.network.chains import can_wait, group_along, group_of, trees_of
+from lw3dsim.network.chains import can_wait, group_along, group_of, moved_of, stored_of, trees_of
 from lw3dsim.network.fewest import Asked
 from lw3dsim.network.fusion import run_group
 from lw3dsim.network.layers import laid, run_problem
@@ -97,7 +97,7 @@ class Space:
     def cost(self, path, blocks):
         """Return what a path costs where its ends lie so; infinite where it can't."""
         layers = [self.network.layers[i] for i in path]
-        lies = blocks.get(layers[0].inputs[0]), blocks.get(layers[-1].name)
+        lies = tuple(map(blocks.get, moved_of(layers, stored_of(self.network, layers))))
         if (path, lies) not in self._known:
             try:
                 run = self.run(path, blocks)
@@ -114,7 +114,7 @@ class Space:
     def run(self, path, blocks):
         """Return the run of a path that is mapped for where its ends lie. Raises MappingError where it can't be."""
         layers = [self.network.layers[i] for i in path]
-        lies = blocks.get(layers[0].inputs[0]), blocks.get(layers[-1].name)
+        lies = tuple(map(blocks.get, moved_of(layers, stored_of(self.network, layers))))
         price, design = self.weights.price, bare(self.arch)
         if len(path) == 1:
             problem = laid(self.problems[path[0]], lies)
@@ -122,8 +122,7 @@ class Space:
             ways = [run_problem(problem, seen, price=price, quanta=one) for one in (None, all_blocks(problem, seen))]
             return min(ways, key=lambda run: self.run_cost(layers, run))
         group = group_along(self.network, self.problems, path, self.usual)
-        ends = group.stages[0].input_block, group.stages[-1].output_block
-        whole = tuple((one or own,) for one, own in zip(lies, ends, strict=True))
+        whole = tuple((one or own,) for one, own in zip(lies, group.own_blocks, strict=True))
         return run_group(group, design, price, lies=whole)
 
     def least(self):

@@ -30,7 +30,7 @@ def columns_of(group, mapping, arch, meeting):
     boxes = np.cumsum([0, *inputs, weights, 0]).tolist()
     ifmap = _ifmap(group, mapping, axes, steps, boxes, arch.buffers)
     weight = _weight(group, mapping, steps, boxes[-3], arch.buffers)
-    ofmap = _ofmap(group, mapping, axes, steps, boxes[-2])
+    ofmap = _stores(group, mapping, axes, steps, boxes[-2])
     machines = stage_machines(group, mapping, arch)
     # A group that reads nothing else from DRAM is alone in a single slot of the input buffer.
     alone = {"ifmap"} if arch.buffers.slots == 1 and "dram" not in group.operands else set()
@@ -203,6 +203,48 @@ def _weight(group, mapping, steps, first_box, buffers):
         after=np.maximum(after, release_sets(first, number, buffers.slots)),
         gate=np.full(len(first), -1, dtype=np.int64),
         words=np.zeros(len(first), dtype=np.int64),
+    )
+
+
+def _stores(group, mapping, axes, steps, first_box):
+    """Return the tiles of the output and of what is stored besides, in the order of the steps that begin them."""
+    streams = [_ofmap(group, mapping, axes, steps, first_box)]
+    box = first_box + -(-group.channels[-1] // mapping.chunks[-1]) * int(np.prod([axis.tiles for axis in axes]))
+    for tensor in group.stored:
+        streams.append(_besides(group, axes, steps, tensor, box))
+        box += int(np.prod([axis.tiles for axis in axes]))
+    order = np.argsort(np.concatenate([stream.opens for stream in streams]))
+    ends = np.cumsum([0, *(len(stream.opens) for stream in streams)])
+    # Where a store of a stream is among all.
+    place = np.argsort(order)
+    after = [
+        np.where(stream.after < 0, -1, place[begin + np.maximum(stream.after, 0)])
+        for stream, begin in zip(streams, ends, strict=False)
+    ]
+    columns = {name: np.concatenate([getattr(one, name) for one in streams])[order] for name in names_of(Stores)}
+    return Stores(**columns | {"after": np.concatenate(after)[order]})
+
+
+def _besides(group, axes, steps, tensor, first_box):
+    """Return the tiles of a tensor that is stored besides: of each what no tile before had, axis by axis."""
+    begins, ends, _ = _first_and_last(np.flatnonzero(steps.stage == tensor - 1), steps.tile)
+    at = [index[begins] for index in steps.at]
+    owned = []
+    for axis in axes:
+        had, counts = set(), []
+        for first, new in zip(axis.first[tensor].tolist(), axis.new[tensor].tolist(), strict=True):
+            own = set(range(first, first + new)) - had
+            had |= own
+            counts.append(len(own))
+        owned.append(np.array(counts))
+    positions = np.prod([counts[index] for counts, index in zip(owned, at, strict=True)], axis=0)
+    return Stores(
+        opens=begins,
+        closes=ends,
+        box=first_box + np.ravel_multi_index(at, [axis.tiles for axis in axes]),
+        bits=positions * group.channels[tensor] * group.stages[tensor - 1].activation_bits,
+        after=np.arange(len(begins)) - 1,
+        words=np.zeros(len(begins), dtype=np.int64),
     )
 
 

@@ -85,15 +85,17 @@ class Way(NamedTuple):
         return max(len(tile) for tile in self.new[tensor])
 
 
-def ways_of(stages, d):
-    """Return all ways to cut an axis."""
+def ways_of(stages, d, stored=()):
+    """Return all ways to cut an axis; of tensors that are ``stored`` the last tile has what no other looks at."""
     ways = []
     for size in sorted(parts_of(stages[-1].out[d])):
         for is_kept in (False, True):
             tiles = [set(range(a, min(a + size, stages[-1].out[d]))) for a in range(0, stages[-1].out[d], size)]
             new, stay, held = [tiles], [0], [max(map(len, tiles))]
-            for stage in reversed(stages):
+            for number, stage in reversed(list(enumerate(stages))):
                 wanted, made, fresh, kept = [looked_at(stage, d, tile) for tile in new[0]], set(), [], []
+                if number in stored:
+                    wanted[-1] = wanted[-1] | set(range(stage.inp[d])).difference(*wanted)
                 for j, tile in enumerate(wanted):
                     later = set().union(*wanted[j:])
                     fresh.append(tile - made if is_kept else tile)
@@ -142,10 +144,13 @@ def chunks_of(total, size):
     return [range(a, min(a + size, total)) for a in range(0, total, size)]
 
 
-def fewest_of_chain(stages, chip, first_blocks, last_blocks):
-    """Return the fewest bytes of a chain that runs tile by tile; infinite where nothing fits."""
-    least = math.inf
-    by_axis = [ways_of(stages, d) for d in range(3)]
+def fewest_of_chain(stages, chip, first_blocks, last_blocks, stored=None):
+    """Return the fewest bytes of a chain that runs tile by tile; infinite where nothing fits.
+
+    Tensors inside that are ``stored`` besides lie in the best of the blocks that are given for each.
+    """
+    least, stored = math.inf, stored or {}
+    by_axis = [ways_of(stages, d, stored) for d in range(3)]
     heads = [i for i, stage in enumerate(stages) if i == 0 or stage.is_dense]
     runs = list(itertools.pairwise([*heads, len(stages)]))
     channels = [stages[0].c if stages[0].is_dense else stages[0].n, *(stage.n for stage in stages)]
@@ -158,7 +163,9 @@ def fewest_of_chain(stages, chip, first_blocks, last_blocks):
         # What is added comes a tile at a time in all channels; where these have no room, a chunk of them at a time.
         left = chip.ifmap - window(ways, 0, channels[0])
         added = [8 * stage.n * new_of(ways, i + 1) for i, stage in enumerate(stages) if stage.adds]
-        is_sliced = sum(added) > left
+        left = left if sum(added) > left else None
+        for tensor, blocks in stored.items():
+            read += min(stored_besides(ways, tensor, channels[tensor], block, chip) for block in blocks)
         stores = {
             size: min(moved(ways, len(stages), chunks_of(channels[-1], size), block, chip) for block in last_blocks)
             for size in chunk_sizes(channels[-1], chip.rows, last_blocks)
@@ -171,7 +178,7 @@ def fewest_of_chain(stages, chip, first_blocks, last_blocks):
             bursts = read
             for run in runs:
                 bursts += fewest_of_run(
-                    stages, chip, ways, channels, run, resident, room, often, stores, left if is_sliced else None
+                    stages, chip, ways, channels, run, resident, room, often, stores, left, set(stored)
                 )
             least = min(least, bursts * chip.burst // 8)
     return least
@@ -201,17 +208,30 @@ def moved(ways, tensor, chunks, block, chip):
     return rows * sum(row_bursts(chunk, block, pixels, chip.burst) for chunk in chunks for pixels in w)
 
 
-def fewest_of_run(stages, chip, ways, channels, run, resident, room, often, stores, left):
+def stored_besides(ways, tensor, channels, block, chip):
+    """Return the bursts of a tensor of which every tile stores, in all channels, what none before had."""
+    owned = []
+    for way in ways:
+        before = [set().union(*way.new[tensor][:j]) for j in range(len(way.new[tensor]))]
+        owned.append([tile - had for tile, had in zip(way.new[tensor], before, strict=True)])
+    t, h, w = owned
+    rows = sum(map(len, t)) * sum(map(len, h))
+    return rows * sum(row_bursts(range(channels), block, pixels, chip.burst) for pixels in w)
+
+
+def fewest_of_run(stages, chip, ways, channels, run, resident, room, often, stores, left, stored):
     """Return the fewest bursts of the weights and operands of a run, and of the output behind the last, in any chunks.
 
     Operands come in all channels, or in slices for which so many bits are ``left``, each of whole blocks or of all.
+    Tensors that are ``stored`` have a place of their own.
     """
     start, stop = run
     new = [new_of(ways, tensor) for tensor in range(len(channels))]
     is_last, total, least = stop == len(stages), channels[stop], math.inf
-    beside = sum(staying(ways, i, channels[i]) for i in range(1, len(stages)))
-    ends = {start, stop} - {0, len(stages)}
-    beside += sum(window(ways, i, channels[i]) - staying(ways, i, channels[i]) for i in ends)
+    others = set(range(1, len(stages))) - stored
+    beside = sum(staying(ways, i, channels[i]) for i in others)
+    beside += sum(window(ways, i, channels[i]) - staying(ways, i, channels[i]) for i in {start, stop} & others)
+    beside += sum(window(ways, i, channels[i]) for i in stored)
     tiles = math.prod(len(way.new[-1]) for way in ways)
     streamed = sum(stages[i].bits_a_channel for i in range(start, stop) if i not in resident)
     for size in stores if is_last else chunk_sizes(total, chip.rows, (1,)):

@@ -11,7 +11,8 @@ from lw3dsim.describe.workload import Trg
 from lw3dsim.machine.problem import problem_of
 from lw3dsim.map.floor import compulsory_by_stream
 from lw3dsim.map.group.axes import looked_at
-from lw3dsim.map.group.group import Group, plain_reaches
+from lw3dsim.map.group.cutting import plain_reaches
+from lw3dsim.map.group.group import Group
 from lw3dsim.transform.algorithms import candidates
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ ANEW, STAYS, WARMED = 0, 1, 2
 
 
 class Reaches(NamedTuple):
-    """One axis of all stages; see :class:`lw3dsim.map.group.group.Reach`."""
+    """One axis of all stages; see :class:`lw3dsim.map.group.cutting.Reach`."""
 
     kernel: Words
     stride: Words
@@ -31,6 +31,7 @@ class Reaches(NamedTuple):
     takes_all: Words
     adds: Words
     reads: Words
+    stored: Words
     segments: Words
 
 
@@ -123,6 +124,8 @@ def cut_way(reaches: Reaches, cuts: Cuts, way: int, low: Words, high: Words) -> 
             for j in range(tiles):
                 high[j] = reaches.out[i - 1] if high[j] > low[j] else 0
                 low[j] = 0
+        if i > 0 and reaches.stored[i - 1]:
+            make_whole(cuts.tiles[way], reaches.out[i - 1], low, high)
         # The input comes when a stage looks at it.
         retains += place_tensor(cuts, way, i, low, high, cuts.is_kept[way], min(warm, i))
     last_users(cuts, way)
@@ -174,7 +177,9 @@ def end_of(reaches: Reaches, tensor: int, ends: Words, room: int, at: int) -> in
             end, is_read = (max(end, after) if is_read else after), 1
     if tensor == 0:
         return min(end, reaches.inp[0])
-    out = reaches.out[tensor - 1]
+    out, last = reaches.out[tensor - 1], len(reaches.out)
+    if reaches.stored[tensor - 1] and ends[last * room + at] >= reaches.out[last - 1]:
+        return out
     return out if reaches.takes_all[tensor - 1] and end > 0 else min(end, out)
 
 
@@ -244,6 +249,40 @@ def widen(reaches: Reaches, cuts: Cuts, way: int, tensor: int, low: Words, high:
                     low[j], high[j] = first, end
                 elif end > first:
                     low[j], high[j] = min(low[j], first), max(high[j], end)
+
+
+@kernel
+def make_whole(tiles: int, size: int, low: Words, high: Words) -> None:
+    """Make the intervals of a tensor that is stored hold all of it, one behind the other: the last goes to its end."""
+    reached = 0
+    for j in range(tiles):
+        if j == tiles - 1:
+            low[j], high[j] = (low[j] if high[j] > low[j] else reached), size
+        if high[j] > low[j]:
+            low[j], reached = min(low[j], reached), max(high[j], reached)
+
+
+@kernel
+def reached_before(cuts: Cuts, way: int, tensor: int, tile: int) -> int:
+    """Return how far a tensor goes in the tiles of a way before ``tile``."""
+    at, reached = tensor * len(cuts.last) + cuts.begin[way], 0
+    for j in range(at, at + tile):
+        if cuts.new[j]:
+            reached = max(reached, cuts.first[j] + cuts.new[j])
+    return reached
+
+
+@kernel
+def stored_whole(cuts: Cuts, way: int, tensor: int) -> int:
+    """Return the positions of a tensor that all tiles of a way store together: up to where the last one ends."""
+    last = tensor * len(cuts.last) + cuts.begin[way] + cuts.tiles[way] - 1
+    return cuts.first[last] + cuts.new[last]
+
+
+@kernel
+def stored_along(cuts: Cuts, way: int, tensor: int, tile: int) -> int:
+    """Return the positions of a tensor that a tile of a way has, and none before: what it stores of it."""
+    return reached_before(cuts, way, tensor, tile + 1) - reached_before(cuts, way, tensor, tile)
 
 
 @kernel

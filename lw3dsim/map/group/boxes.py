@@ -10,7 +10,8 @@ from lw3dsim.tensor.layout import Boxes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.map.group.group import Group, GroupAxis, GroupMapping
+    from lw3dsim.map.group.cutting import GroupAxis
+    from lw3dsim.map.group.group import Group, GroupMapping
 
 
 def group_input_boxes(
@@ -30,4 +31,12 @@ def group_output_boxes(group: Group, mapping: GroupMapping, axes: Sequence[Group
     first, count = channel_ranges(1, group.channels[-1], mapping.chunks[-1])
     t, h, w = (axis.moved(len(group.stages)) for axis in axes)
     layout = output_layout(group.stages[-1], burst_bytes)
+    return Boxes(layout=layout, channel_first=first, channel_count=count, t=t, h=h, w=w)
+
+
+def group_stored_boxes(group: Group, tensor: int, axes: Sequence[GroupAxis], burst_bytes: int) -> Boxes:
+    """Return the boxes of a tensor between stages that a group stores besides, in the order (t, h, w)."""
+    first, count = channel_ranges(1, group.channels[tensor], group.channels[tensor])
+    t, h, w = (axis.stored(tensor) for axis in axes)
+    layout = output_layout(group.stages[tensor - 1], burst_bytes)
     return Boxes(layout=layout, channel_first=first, channel_count=count, t=t, h=h, w=w)

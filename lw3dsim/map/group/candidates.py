@@ -74,12 +74,14 @@ class Candidates(Value, frozen=True, kw_only=True):
             sliced=int(kernels()(window_bits)(parts.stages, *axes, *ways)) > self.ifmap_bits,
         )
 
-    def blocks(self, i: int, lying: Lying) -> tuple[int, int]:
-        """Return the channel blocks in which candidate ``i`` has its input and its output."""
+    def blocks(self, i: int, lying: Lying) -> tuple[int, ...]:
+        """Return the channel blocks in which candidate ``i`` has its input, its output and what it stores besides."""
         found, parts = self.found, self.parts
         every, way, place = len(parts.w.tile), int(found.w[i]), int(found.chunk[-len(found.t) :][i])
         output = len(lying.tensor) + place - int(parts.chunks.begin[-2])
-        return int(lying.lines.block[way]), int(lying.lines.block[output * every + way])
+        inner = len(lying.lines.block) // every - len(lying.stored)
+        lies = (0, output, *range(inner, inner + len(lying.stored)))
+        return tuple(int(lying.lines.block[at * every + way]) for at in lies)
 
 
 class Fits(Value, frozen=True, kw_only=True):

@@ -160,7 +160,7 @@ def make_scales(
     arch: Accelerator,
     clocks: Clocks,
     price: Price,
-    lies: tuple[Blocks, Blocks] | None = None,
+    lies: tuple[Blocks, ...] | None = None,
 ) -> Scales:
     """Return the scales for mappings of the tiles of a group; see :func:`lying_of`."""
     last = len(group.stages) - 1
@@ -200,27 +200,37 @@ def _order(group: Group, stage: int, arch: Accelerator) -> Order:
     return Order(apart, min(most, group.channels[tensor]))
 
 
-def lying_of(group: Group, fits: Fits, clocks: Clocks, lies: tuple[Blocks, Blocks] | None = None) -> Lying:
-    """Return how the tensors of a group lie: its input and output in the best of their blocks, or of these."""
+def lying_of(group: Group, fits: Fits, clocks: Clocks, lies: tuple[Blocks, ...] | None = None) -> Lying:
+    """Return how the tensors of a group lie: its input, output, and others that it stores, in the best of their blocks.
+
+    Or of these, where any are given.
+    """
     work, burst_bytes, w, reads = kernels(), clocks.burst_bytes, fits.parts.w, group.dram_inputs
     sizes, every, ways = (
         work.words(fits.parts.chunks.size[int(fits.parts.chunks.begin[-2]) : int(fits.parts.chunks.begin[-1])]),
         len(w.tile),
         fits.ways[2],
     )
-    input_blocks, output_blocks = lies or (group.input_blocks, group.output_blocks)
-    lines, fewer = work.rooms(Lines, (len(reads) + len(sizes)) * every), work.room(len(sizes) * every)
-    spans = work.room(every)
+    input_blocks, output_blocks, *inner_blocks = lies or group.all_blocks
+    places = len(reads) + len(sizes)
+    lines, fewer = work.rooms(Lines, (places + len(inner_blocks)) * every), work.room(len(sizes) * every)
+    spans, stages = work.room(every), group.stages
     for i, (stage, tensor, _) in enumerate(reads):
-        blocks = (group.stages[stage].input_block,) if i else input_blocks
-        layouts = _layouts(input_layout(group.stages[stage], burst_bytes), blocks)
-        work(lay_tensor)(w, ways, tensor, layouts, len(blocks), work.words([group.channels[tensor]]), i, lines, spans)
-    layouts = _layouts(output_layout(group.stages[-1], burst_bytes), output_blocks)
-    work(lay_tensor)(w, ways, len(group.stages), layouts, len(output_blocks), sizes, len(reads), lines, spans)
+        blocks = (stages[stage].input_block,) if i else input_blocks
+        layouts = _layouts(input_layout(stages[stage], burst_bytes), blocks)
+        whole = work.words([group.channels[tensor]])
+        work(lay_tensor)(w, ways, tensor, layouts, len(blocks), whole, i, lines, spans, 0)
+    layouts = _layouts(output_layout(stages[-1], burst_bytes), output_blocks)
+    work(lay_tensor)(w, ways, len(stages), layouts, len(output_blocks), sizes, len(reads), lines, spans, 0)
+    for place, (tensor, blocks) in enumerate(zip(group.stored, inner_blocks, strict=True), start=places):
+        layouts = _layouts(output_layout(stages[tensor - 1], burst_bytes), blocks)
+        whole = work.words([group.channels[tensor]])
+        work(lay_tensor)(w, ways, tensor, layouts, len(blocks), whole, place, lines, spans, 1)
     work(link_fewer)(ways, every, len(reads), sizes, fits.parts.stages, 8 * burst_bytes, lines, fewer)
     return Lying(
         tensor=work.words([tensor for _, tensor, _ in reads]),
         sources=work.words([sources for _, _, sources in reads]),
+        stored=work.words(group.stored),
         lines=lines,
         fewer=fewer,
         burst_bits=8 * burst_bytes,

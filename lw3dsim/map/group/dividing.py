@@ -146,7 +146,7 @@ def search_divided(
     price: Price,
     *,
     keep: int = CANDIDATES,
-    lies: tuple[Blocks, Blocks] | None = None,
+    lies: tuple[Blocks, ...] | None = None,
 ) -> list[Found]:
     """Return the ``keep`` cheapest mappings of ``group``, best first, over all divisions of the memory of ``arch``.
 
@@ -176,7 +176,7 @@ def search_divided(
 
 
 def _lister(
-    group: Group, way: _Way, clocks: Clocks, price: Price, keep: int, lies: tuple[Blocks, Blocks] | None
+    group: Group, way: _Way, clocks: Clocks, price: Price, keep: int, lies: tuple[Blocks, ...] | None
 ) -> _Lister:
     scales = make_scales(group, way.fits, way.design, clocks, price, lies)
     return _Lister.of(scales, way.fits, way.lowest, keep)

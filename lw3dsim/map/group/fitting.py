@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.kernels import entry, kernel
+from lw3dsim.map.group.axes import stored_whole
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -15,7 +16,8 @@ class Stages(NamedTuple):
     """The stages of a group, by stage; ``channels``, and ``bits`` of an element, by tensor; ends of runs by run.
 
     A run is from ``start`` up to ``stop``. ``reads_dram``: the second operand of an addition is in DRAM, in blocks of
-    so many channels, or 0. A tensor that ``waits`` is one. The first stage reads ``sources`` tensors.
+    so many channels, or 0. A tensor that ``waits`` is one; one inside may be ``stored`` besides. The first stage reads
+    ``sources`` tensors.
     """
 
     n: Words
@@ -26,6 +28,7 @@ class Stages(NamedTuple):
     run: Words
     reads_dram: Words
     waits: Words
+    stored: Words
     channels: Words
     start: Words
     stop: Words
@@ -191,6 +194,22 @@ def stored_bits(parts: Parts, fit: Tiles, at: int) -> int:
     last = len(parts.stages.n)
     positions = all_positions(parts.t, parts.h, parts.w, fit.t[at], fit.h[at], fit.w[at], last)
     return positions * parts.stages.channels[last] * parts.stages.bits[last]
+
+
+@kernel
+def all_stored(t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, tensor: int) -> int:
+    """Return the positions of a tensor that is stored besides, each counted once."""
+    return stored_whole(t, i, tensor) * stored_whole(h, j, tensor) * stored_whole(w, k, tensor)
+
+
+@kernel
+def stored_besides(stages: Stages, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int) -> int:
+    """Return the bits that are stored of tensors between stages, of the ways i, j and k to cut T, H and W."""
+    bits = 0
+    for tensor in range(1, len(stages.n)):
+        if stages.stored[tensor]:
+            bits += all_stored(t, h, w, i, j, k, tensor) * stages.channels[tensor] * stages.bits[tensor]
+    return bits
 
 
 @kernel

@@ -54,7 +54,7 @@ class Layers(NamedTuple):
 class Paths(NamedTuple):
     """Groups of so many stages and runs, by group and stage: layers, kinds, tensors read and added, operands in DRAM.
 
-    ``final`` is, by group, the set of chunks of what its last stage makes.
+    What a stage makes may be ``stored`` besides. ``final`` is, by group, the set of chunks of the output.
     """
 
     layer: Words
@@ -62,6 +62,7 @@ class Paths(NamedTuple):
     reads: Words
     adds: Words
     reads_dram: Words
+    stored: Words
     final: Words
 
 
@@ -93,11 +94,12 @@ def gather_stages(layers: Layers, paths: Paths, group: int, into: Stages) -> Sta
         )  # fmt: skip
         into.has_weights[i] = 0 if layer.structure == VECTOR else 1
         into.reads_dram[i] = paths.reads_dram[at]
-        into.channels[i + 1], into.bits[i + 1], into.waits[i + 1] = layer.n, layer.output_bits, 0
+        into.channels[i + 1], into.bits[i + 1] = layer.n, layer.output_bits
+        into.stored[i + 1] = into.waits[i + 1] = paths.stored[at]
         if i == 0:
             sources = layer.sources
             into.channels[0] = layer.c if layer.structure == DENSE else layer.n
-            into.bits[0], into.waits[0] = layer.activation_bits, 0
+            into.bits[0], into.waits[0], into.stored[0] = layer.activation_bits, 0, 0
         if i == 0 or layer.structure == DENSE:
             run += 1
             into.start[run] = i
@@ -110,7 +112,7 @@ def gather_stages(layers: Layers, paths: Paths, group: int, into: Stages) -> Sta
             into.waits[paths.reads[at]] = 1
     return Stages(
         into.n, into.c, into.has_weights, into.kernel_bits, into.bias_bits, into.run, into.reads_dram, into.waits,
-        into.channels, into.start, into.stop, into.bits, sources,
+        into.stored, into.channels, into.start, into.stop, into.bits, sources,
     )  # fmt: skip
 
 
@@ -217,6 +219,7 @@ def gather_axis(
         reaches.out[i], reaches.inp[i] = along(layer.out, d) // parted, along(layer.inp, d) // parted
         reaches.takes_all[i] = layers.takes_all[paths.layer[at]] if d == 0 else 0
         reaches.adds[i], reaches.reads[i], reaches.segments[i] = paths.adds[at], paths.reads[at], parted
+        reaches.stored[i] = paths.stored[at]
         own.filled[i] = along(layer.tile, d)
         is_whole = max(is_whole, reaches.takes_all[i])
     sizes = list_sizes(reaches, own.filled, is_whole, own.sizes)

@@ -8,25 +8,23 @@ follows from it backwards, axis by axis, through kernels, strides and padding.
 from __future__ import annotations
 
 import math
-import operator
 from functools import partial
 from typing import TYPE_CHECKING, Literal
-
-import numpy as np
 
 from lw3dsim.base.caches import kept, once
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
 from lw3dsim.machine.microarchitecture import Parallel  # noqa: TC001  # decoded when remembered
-from lw3dsim.map.group.axes import ANEW, STAYS, WARMED, Cuts, Reaches, cut_ways, empty_cuts
+from lw3dsim.map.group.axes import ANEW, STAYS, WARMED
+from lw3dsim.map.group.cutting import Reach, cut_group, cut_one
 from lw3dsim.map.group.fitting import Stages
-from lw3dsim.tensor.axis import contiguous
 
 if TYPE_CHECKING:
-    from lw3dsim.base.arrays import Ints, Words
-    from lw3dsim.base.kernels import Kernels
+    from collections.abc import Sequence
+
+    from lw3dsim.base.arrays import Words
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.tensor.axis import Axis
+    from lw3dsim.map.group.cutting import GroupAxis
 
 # Where the second operand of an addition lies: there is none, in DRAM, it is the input of the group, or the tensor of
 # this number, which an earlier stage made.
@@ -39,38 +37,19 @@ Blocks = tuple[int, ...]
 KEPT: tuple[Kept, ...] = ("t", "h", "w")
 
 
-class Reach(Value, frozen=True, kw_only=True):
-    """One axis of one stage: its window, sizes, whether it always needs all of its input, and the tensor that it adds.
-
-    It reads the tensor ``reads``. ``out`` and ``inp`` are positions of its output and its input, in each of so many
-    ``segments``.
-    """
-
-    kernel: int
-    stride: int
-    padding: int
-    out: int
-    inp: int
-    takes_all: bool
-    reads: int
-    adds: int = -1
-    segments: int = 1
-
-
-_REACH = operator.attrgetter(*Reaches._fields)
-
-
 class Group(Value, frozen=True, dict=True, gc=True):
     """Layers that run together: their problems in order, and where each finds its second operand.
 
     ``reads`` are the tensors that stages read; where none are given, each reads what the one before has made.
-    ``free`` are channel blocks that its input and its output may lie in beside those of its stages.
+    Of the tensors between stages those that others read too are ``stored`` besides. ``free`` are channel blocks that
+    its input, its output and each of these may lie in beside those of its stages.
     """
 
     stages: tuple[Problem, ...]
     operands: tuple[Operand, ...]
-    free: tuple[Blocks, Blocks] = ((), ())
+    free: tuple[Blocks, ...] = ((), ())
     reads: tuple[int, ...] = ()
+    stored: tuple[int, ...] = ()
 
     @once
     def runs(self) -> tuple[range, ...]:
@@ -96,9 +75,14 @@ class Group(Value, frozen=True, dict=True, gc=True):
 
     @property
     def waiting(self) -> frozenset[int]:
-        """Tensors that an earlier stage makes and a later one than the next uses: each has a place of its own."""
+        """Tensors that a later stage than the next uses, or DMA: each has a place of its own."""
         later = [tensor for i, tensor in enumerate(self.sources) if tensor < i]
-        return frozenset(tensor for tensor in [*self.adds, *later] if tensor > 0)
+        return frozenset(tensor for tensor in [*self.adds, *later, *self.stored] if tensor > 0)
+
+    @once
+    def stores(self) -> tuple[bool, ...]:
+        """Whether what each stage makes for others of them is stored besides."""
+        return tuple(number in self.stored for number in range(1, len(self.stages) + 1))
 
     def reads_back(self, stage: int) -> int:
         """Return how many of the tensors that a stage reads are in the output buffer."""
@@ -161,6 +145,7 @@ class Group(Value, frozen=True, dict=True, gc=True):
             run=work.words([number for number, run in enumerate(runs) for _ in run]),
             reads_dram=work.words(self.operand_blocks),
             waits=work.words([tensor in self.waiting for tensor in range(len(stages) + 1)]),
+            stored=work.words([False, *self.stores]),
             channels=work.words(self.channels),
             start=work.words([run.start for run in runs]),
             stop=work.words([run.stop for run in runs]),
@@ -181,6 +166,13 @@ class Group(Value, frozen=True, dict=True, gc=True):
         return [(0, 0, self.stages[0].sources), *operands]
 
     @property
+    def besides_bits(self) -> int:
+        """The bits that it stores of tensors between its stages."""
+        each = zip(self.needed, self.channels, self.bits, strict=True)
+        sizes = [positions * channels * bits for positions, channels, bits in each]
+        return sum(sizes[tensor] for tensor in self.stored)
+
+    @property
     def segments(self) -> int:
         """How many parts T is in: one, or the clips of a batch where a stage has windows that must not leave one."""
         return max(stage.segments for stage in self.stages)
@@ -197,25 +189,30 @@ class Group(Value, frozen=True, dict=True, gc=True):
         return any(stage.whole_frames for stage in self.stages)
 
     @property
-    def input_blocks(self) -> Blocks:
-        """The channel blocks that its input may lie in, first that of its first stage."""
-        own = self.stages[0].input_block
-        return own, *(block for block in self.free[0] if block != own)
+    def own_blocks(self) -> Blocks:
+        """The channel blocks of its input, of its output, and of what it stores besides, as its stages have them."""
+        inner = (self.stages[tensor - 1].output_block for tensor in self.stored)
+        return self.stages[0].input_block, self.stages[-1].output_block, *inner
 
     @property
-    def output_blocks(self) -> Blocks:
-        """The channel blocks that its output may lie in, first that of its last stage."""
-        own = self.stages[-1].output_block
-        return own, *(block for block in self.free[1] if block != own)
+    def all_blocks(self) -> tuple[Blocks, ...]:
+        """Those that each of these tensors may lie in, first its own."""
+        free = (*self.free, *[()] * len(self.stored))
+        each = zip(self.own_blocks, free, strict=False)
+        return tuple((own, *(block for block in others if block != own)) for own, others in each)
 
-    def in_blocks(self, *, input_block: int | None = None, output_block: int | None = None) -> Group:
-        """Return the group with its input or its output in DRAM in channel blocks of these sizes, and no others."""
-        stages = list(self.stages)
+    def in_blocks(
+        self, *, input_block: int | None = None, output_block: int | None = None, stored: Sequence[int | None] = ()
+    ) -> Group:
+        """Return the group with its tensors in DRAM in channel blocks of these sizes, and no others; None: its own."""
+        stages, last = list(self.stages), len(self.stages) - 1
         if input_block is not None:
             stages[0] = replace(stages[0], input_block=input_block)
-        if output_block is not None:
-            stages[-1] = replace(stages[-1], output_block=output_block)
-        return Group(tuple(stages), self.operands, reads=self.reads)
+        made = zip((last, *(tensor - 1 for tensor in self.stored)), (output_block, *stored), strict=False)
+        for stage, block in made:
+            if block is not None:
+                stages[stage] = replace(stages[stage], output_block=block)
+        return Group(tuple(stages), self.operands, reads=self.reads, stored=self.stored)
 
     def axis(self, dimension: int, tile: int, halo: int) -> GroupAxis:
         """Cut T, H or W (0, 1, 2) of the last output into tiles of ``tile``; see cut_group."""
@@ -229,7 +226,8 @@ class Group(Value, frozen=True, dict=True, gc=True):
     def _reaches(self) -> tuple[tuple[Reach, ...], ...]:
         segments = self.segments, 1, 1
         return tuple(
-            tuple(map(partial(_reach, d, segments[d]), self.stages, self.adds, self.sources)) for d in range(3)
+            tuple(map(partial(_reach, d, segments[d]), self.stages, self.adds, self.sources, self.stores))
+            for d in range(3)
         )
 
 
@@ -241,7 +239,7 @@ def _needed(reaches: tuple[Reach, ...]) -> tuple[int, ...]:
 
 
 @kept(65536)
-def _reach(d: int, segments: int, stage: Problem, adds: int, reads: int) -> Reach:
+def _reach(d: int, segments: int, stage: Problem, adds: int, reads: int, stored: bool) -> Reach:
     """Return one axis of a stage in so many segments."""
     return Reach(
         kernel=stage.kernel[d],
@@ -252,93 +250,9 @@ def _reach(d: int, segments: int, stage: Problem, adds: int, reads: int) -> Reac
         takes_all=stage.whole_frames and d == 0,
         reads=reads,
         adds=adds,
+        stored=stored,
         segments=segments,
     )
-
-
-class GroupAxis(Value, frozen=True, kw_only=True, dict=True, gc=True):
-    """One axis of a group cut into tiles; ``cuts`` hold it in words, as the first of the ways to cut the axis."""
-
-    cuts: Cuts
-
-    @property
-    def tiles(self) -> int:
-        """Number of tiles."""
-        return int(self.cuts.tiles[0])
-
-    @once
-    def first(self) -> tuple[Ints, ...]:
-        """The first new position, by tensor and tile."""
-        return self._rows(self.cuts.first)
-
-    @once
-    def new(self) -> tuple[Ints, ...]:
-        """The new positions, loaded or computed for the tile, by tensor and tile."""
-        return self._rows(self.cuts.new)
-
-    @once
-    def retained(self) -> tuple[Ints, ...]:
-        """The positions in front of the new ones that stay from tiles before, by tensor and tile."""
-        return self._rows(self.cuts.retained)
-
-    @once
-    def needed(self) -> tuple[Ints, ...]:
-        """The input positions that new outputs look at, by stage and tile."""
-        return self._rows(self.cuts.needed)
-
-    def _row(self, column: Words, number: int) -> Words:
-        begin = number * len(self.cuts.last)
-        return column[begin : begin + self.tiles]
-
-    def _rows(self, column: Words) -> tuple[Ints, ...]:
-        return tuple(np.asarray(column).reshape(-1, len(self.cuts.last))[:, : self.tiles])
-
-    @once
-    def _moved(self) -> dict[int, Axis]:
-        return {}
-
-    @once
-    def sorts(self) -> tuple[tuple[tuple[int, int], ...], ...]:
-        """By tensor, of every number of new positions but 0: the first tile that has it, and how many have it."""
-        return tuple(
-            tuple((row.index(size), row.count(size)) for size in dict.fromkeys(row) if size)
-            for row in map(np.ndarray.tolist, self.new)
-        )
-
-    def moved(self, tensor: int) -> Axis:
-        """Return what DMA moves of a tensor: its new positions, tile by tile."""
-        if tensor not in self._moved:
-            first, new = (self._row(column, tensor) for column in (self.cuts.first, self.cuts.new))
-            self._moved[tensor] = contiguous(new, first, new, int(self.cuts.all_new[tensor]))
-        return self._moved[tensor]
-
-
-@kept(65536)
-def cut_group(reaches: tuple[Reach, ...], tile: int, halo: int) -> GroupAxis:
-    """Cut the last output into tiles of ``tile`` and see what every stage computes for each.
-
-    With a ``halo`` that STAYS tiles follow each other, and only what no tile before had is new; where it is WARMED,
-    tiles in front of the first come before.
-    """
-    return GroupAxis(cuts=cut_one(reaches, tile, halo))
-
-
-def cut_one(reaches: tuple[Reach, ...], tile: int, halo: int) -> Cuts:
-    """Return the same in columns, as the first of the ways."""
-    work, last = kernels(), reaches[-1]
-    tiles = -(-last.out // tile)
-    # As many tiles warm up at most as the output has.
-    cuts = empty_cuts(work, len(reaches), 1, last.segments * (1 + (halo == WARMED)) * tiles)
-    size, low, high, ends = work.carved((1, 2 * tiles, 2 * tiles, len(reaches) + 1))
-    size[0] = tile
-    work(cut_ways)(plain_reaches(reaches, work), size, 1, halo, halo, cuts, low, high, ends)
-    return cuts
-
-
-@kept(4096)
-def plain_reaches(reaches: tuple[Reach, ...], work: Kernels) -> Reaches:
-    """Return one axis of all stages in columns."""
-    return Reaches._make(map(work.words, zip(*map(_REACH, reaches), strict=True)))
 
 
 class GroupMapping(Value, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import NEVER, ceiling
 from lw3dsim.base.kernels import entry, kernel, read
+from lw3dsim.map.group.axes import stored_whole
 from lw3dsim.tensor.bursts import Rows, bursts_of, columns_of, is_scattered
 
 if TYPE_CHECKING:
@@ -31,14 +32,16 @@ class Lines(NamedTuple):
 
 
 class Lying(NamedTuple):
-    """The tensors in DRAM: those that are read, and behind them the output, by size of its chunks.
+    """The tensors in DRAM: what is read, behind that the output, by size of its chunks, and what is stored besides.
 
-    By tensor that is read: its number, and how many are read like it. By tensor or size, its ``lines``. ``fewer`` are,
-    by size and way to cut W, the place of the largest smaller chunk that moves fewer bursts, -1 for none.
+    By tensor that is read: its number, and how many are read like it; by one that is ``stored`` besides its number. By
+    tensor or size, its ``lines``. ``fewer`` are, by size and way to cut W, the place of the largest smaller chunk that
+    moves fewer bursts, -1 for none.
     """
 
     tensor: Words
     sources: Words
+    stored: Words
     lines: Lines
     fewer: Words
     burst_bits: int
@@ -47,9 +50,12 @@ class Lying(NamedTuple):
 
 @entry
 def lay_tensor(
-    cuts: Cuts, ways: int, tensor: int, layouts: Words, many: int, sizes: Words, first: int, lines: Lines, spans: Words
-) -> None:
+    cuts: Cuts, ways: int, tensor: int, layouts: Words, many: int, sizes: Words, first: int, lines: Lines, spans: Words,
+    is_once: int,
+) -> None:  # fmt: skip
     """Fill in how a tensor lies from place ``first`` on, moved in chunks of each of ``sizes``, in the best layout.
+
+    If ``is_once``, a tile moves only what no tile before it had.
 
     That is the one of the fewest bursts, of those the one of the fewest parts, of those the first. ``sizes`` ascend up
     to all channels; ``layouts`` are so ``many`` Rows behind each other. ``spans``, by way, is scratch.
@@ -59,12 +65,15 @@ def lay_tensor(
         lines.bursts[place] = NEVER
     for number in range(many):
         rows = read(Rows, layouts, number)
-        sum_rows(rows, cuts, ways, tensor, spans)
+        sum_rows(rows, cuts, ways, tensor, spans, is_once)
         for i in range(len(sizes)):
             blocks, columns = touched(rows, channels, sizes[i])
             parts = blocks + min(columns, 1)
             for way in range(ways):
-                bursts = blocks * spans[way] + columns * cuts.all_new[tensor * every + way]
+                positions = cuts.all_new[tensor * every + way]
+                if is_once:
+                    positions = stored_whole(cuts, way, tensor)
+                bursts = blocks * spans[way] + columns * positions
                 place = (first + i) * every + way
                 if bursts < lines.bursts[place] or (bursts == lines.bursts[place] and parts < lines.parts[place]):
                     lines.bursts[place], lines.parts[place] = bursts, parts
@@ -72,12 +81,16 @@ def lay_tensor(
 
 
 @kernel
-def sum_rows(rows: Rows, cuts: Cuts, ways: int, tensor: int, spans: Words) -> None:
+def sum_rows(rows: Rows, cuts: Cuts, ways: int, tensor: int, spans: Words, is_once: int) -> None:
     """Fill in, by way, the bursts of a row of a tensor that all tiles together touch of a block."""
     for way in range(ways):
-        begin, bursts = tensor * len(cuts.last) + cuts.begin[way], 0
+        begin, bursts, reached = tensor * len(cuts.last) + cuts.begin[way], 0, 0
         for tile in range(begin, begin + cuts.tiles[way]):
-            bursts += bursts_of(rows, cuts.first[tile], cuts.new[tile])
+            first, end = cuts.first[tile], cuts.first[tile] + cuts.new[tile]
+            if is_once:
+                first, end = reached, max(reached, end if end > first else 0)
+                reached = end
+            bursts += bursts_of(rows, first, end - first)
         spans[way] = bursts
 
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.microarchitecture import Parallel
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.map.group.group import Group, GroupAxis, GroupMapping
+    from lw3dsim.map.group.cutting import GroupAxis
+    from lw3dsim.map.group.group import Group, GroupMapping
 
 
 class Order(NamedTuple):

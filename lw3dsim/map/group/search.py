@@ -46,15 +46,21 @@ FIRST_ROOM = 1 << 7
 
 
 class Plan(Value, frozen=True, kw_only=True):
-    """A mapping of a group, and the channel blocks in which its input and its output lie then."""
+    """A mapping of a group, and the channel blocks in which its input, its output and what else it stores lie then."""
 
     mapping: GroupMapping
     input_block: int
     output_block: int
+    stored_blocks: tuple[int, ...] = ()
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """All of these blocks, as a group has them."""
+        return self.input_block, self.output_block, *self.stored_blocks
 
     def laid_out(self, group: Group) -> Group:
-        """Return the ``group`` with its input and output in these blocks."""
-        return group.in_blocks(input_block=self.input_block, output_block=self.output_block)
+        """Return the ``group`` with its tensors in DRAM in these blocks."""
+        return group.in_blocks(input_block=self.input_block, output_block=self.output_block, stored=self.stored_blocks)
 
 
 class Found(Value, frozen=True, kw_only=True):
@@ -73,11 +79,12 @@ def search_group(
     price: Price,
     *,
     keep: int = CANDIDATES,
-    lies: tuple[Blocks, Blocks] | None = None,
+    lies: tuple[Blocks, ...] | None = None,
 ) -> list[Found]:
     """Return the ``keep`` cheapest mappings of ``group``, or all, best first.
 
-    Where it ``lies`` is given, its input and output are in the best of these channel blocks instead of its own.
+    Where it ``lies`` is given, its input, its output and what it stores besides are in the best of these channel blocks
+    instead of its own.
 
     Raises MappingError when none fits, or where a stage has nothing to compute: such a layer runs by itself.
     """
@@ -100,11 +107,11 @@ def check_busy(of: Fits | Gathered) -> None:
 def in_usual_chunks(group: Group, arch: Accelerator) -> Group:
     """Return ``group`` with its output in chunks of whole blocks of any usual size, however it lies."""
     usual = tuple(block_sizes(arch.dram.channel_block, group.channels[-1]))
-    return replace(group.in_blocks(output_block=usual[0]), free=((), usual))
+    return replace(group.in_blocks(output_block=usual[0]), free=((), usual, *group.free[2:]))
 
 
 def enumerate_group(
-    group: Group, arch: Accelerator, clocks: Clocks, price: Price, lies: tuple[Blocks, Blocks] | None = None
+    group: Group, arch: Accelerator, clocks: Clocks, price: Price, lies: tuple[Blocks, ...] | None = None
 ) -> Priced:
     """Return all candidates of ``group`` that fit the buffers of ``arch``, with what they cost; see search_group."""
     fits = fit_tiles(group, arch)
@@ -228,8 +235,8 @@ class Priced(Value, frozen=True, kw_only=True):
 
     def found(self, i: int) -> Found:
         """Return candidate ``i`` with its figures."""
-        input_block, output_block = self.candidates.blocks(i, self.lying)
-        plan = Plan(mapping=self.mapping(i), input_block=input_block, output_block=output_block)
+        first, last, *others = self.candidates.blocks(i, self.lying)
+        plan = Plan(mapping=self.mapping(i), input_block=first, output_block=last, stored_blocks=tuple(others))
         busy, cycles = float(self.costs.busy[i]), float(self.cycles[i])
         return Found(plan=plan, dram_bytes=int(self.moved[i]), cycles=cycles, busy=busy)
 

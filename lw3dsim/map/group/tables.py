@@ -44,13 +44,17 @@ class Numbers(dict[Key, int]):
 
 
 class Numbered(NamedTuple):
-    """A group in numbers: its layers, their kinds, what these read and add, and from DRAM; runs, last set of chunks."""
+    """A group in numbers: its layers, their kinds, what these read and add, and from DRAM, and what is stored besides.
+
+    And its runs, and the last set of chunks.
+    """
 
     layers: list[int]
     kinds: list[int]
     reads: tuple[int, ...]
     adds: tuple[int, ...]
     reads_dram: list[int]
+    stored: tuple[bool, ...]
     runs: int
     final: int
 
@@ -75,8 +79,9 @@ def tables_of(groups: Sequence[Group], arch: Accelerator) -> Tables:
             reads=group.sources,
             adds=group.adds,
             reads_dram=group.operand_blocks,
+            stored=group.stores,
             runs=len(group.runs),
-            final=sets[group.stages[-1].n, group.output_blocks],
+            final=sets[group.stages[-1].n, group.all_blocks[1]],
         )
         for group in groups
     ]
@@ -115,10 +120,11 @@ def make_paths(groups: Sequence[Numbered]) -> Paths:
             *chained(group.reads for group in groups),
             *chained(group.adds for group in groups),
             *chained(group.reads_dram for group in groups),
+            *chained(group.stored for group in groups),
             *(group.final for group in groups),
         ]
     )
-    return Paths._make(block[at : at + size] for at in range(0, 6 * size, size))
+    return Paths._make(block[at : at + size] for at in range(0, 7 * size, size))
 
 
 def make_scratch(stages: int, runs: int, tables: Tables, arch: Accelerator, sources: int = 1) -> Scratch:
@@ -128,17 +134,18 @@ def make_scratch(stages: int, runs: int, tables: Tables, arch: Accelerator, sour
     units = [3 * stages * size for size in most]
     of_runs, of_tiles = (runs, runs, runs + 1, chunks), (3, longest + 1, 2 * longest, 2 * longest)
     n, c, has_weights, kernel_bits, bias_bits, run, reads_dram, filled, *rest = work.carved(
-        [*[stages] * 23, *[tensors] * 4, *of_runs, *units, *units, *of_tiles, 1, 1]
+        [*[stages] * 23, *[tensors] * 5, *of_runs, *units, *units, *of_tiles, 1, 1]
     )
-    floor, (waits, channels, bits, ends), (start, stop, begin, sizes) = rest[:15], rest[15:19], rest[19:23]
-    of_t, of_h, of_w, most_t, most_h, most_w, ways, tiles, low, high, sets, set_bits = rest[23:]
+    floor, (waits, stored, channels, bits, ends), (start, stop, begin, sizes) = rest[:15], rest[15:20], rest[20:24]
+    of_t, of_h, of_w, most_t, most_h, most_w, ways, tiles, low, high, sets, set_bits = rest[24:]
     t, h, w = (
         # Halos not kept, kept, and kept with as many tiles again, at most, that warm up.
         empty_cuts(work, stages, 3 * size, _room_for_tiles(size))
         for size in most
     )
     stages_of_group = Stages(
-        n, c, has_weights, kernel_bits, bias_bits, run, reads_dram, waits, channels, start, stop, bits, sources,
+        n, c, has_weights, kernel_bits, bias_bits, run, reads_dram, waits, stored, channels, start, stop, bits,
+        sources,
     )  # fmt: skip
     return Scratch(
         parts=Parts(

@@ -20,6 +20,7 @@ from lw3dsim.map.group.fitting import (
     most_units,
     new_positions,
     some_tiles,
+    stored_besides,
     stored_bits,
     units_of,
     window_bits,
@@ -138,7 +139,7 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, 
     if is_held:
         kept = kept_bits(stages, t, h, w, i, j, k)
     bits = all_positions(t, h, w, i, j, k, 0) * stages.channels[0] * stages.sources * stages.bits[0]
-    bits += stored_bits(parts, fit, at)
+    bits += stored_bits(parts, fit, at) + stored_besides(stages, t, h, w, i, j, k)
     for stage in range(last):
         run = stages.run[stage]
         if not is_held:

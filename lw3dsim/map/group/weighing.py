@@ -9,6 +9,7 @@ from lw3dsim.base.kernels import kernel, read
 from lw3dsim.machine.pace import array_cycles, entry_cycles, first_wave
 from lw3dsim.machine.records import Array, Layer
 from lw3dsim.machine.waves import LAST_SORT, cost_waves
+from lw3dsim.map.group.axes import stored_whole
 from lw3dsim.map.group.bounding import whole_cycles
 from lw3dsim.map.group.fitting import chunk_of, input_bits, most_units, some_tiles, units_of, window_bits
 from lw3dsim.map.group.lying import chunked_bursts
@@ -102,16 +103,19 @@ def weigh_traffic(parts: Parts, lying: Lying, found: Found, at: int, capacity: i
         # Slices come when the array works on others.
         first += 0 if is_sliced and i > 0 else lying.sources[i] * bursts
     outputs, visits = stored_bursts(parts, lying, found, at)
+    besides = bursts_besides(parts, lying, found.t[at], found.h[at], found.w[at])
     chunk = found.chunk[(len(stages.start) - 1) * len(found.t) + at]
     weights, of_first = weight_bursts_of(parts, found, at, lying.burst_bits)
     last, tiles = len(stages.n), active_tiles(parts, found, at, len(stages.n))
-    traffic.inputs[at], traffic.bursts[at] = inputs, inputs + outputs + weights
+    traffic.inputs[at], traffic.bursts[at] = inputs, inputs + outputs + besides + weights
     traffic.loads[at], traffic.visits[at] = (
         active_tiles(parts, found, at, 0),
         seen + visits + weights // lying.page_bursts,
     )
     traffic.stores[at] = tiles * ceiling(stages.channels[last], parts.chunks.size[chunk])
     traffic.exposed[at] = ceiling(first, tiles) + of_first + ceiling(outputs, traffic.stores[at])
+    for i in range(len(lying.stored)):
+        traffic.stores[at] += active_tiles(parts, found, at, lying.stored[i])
     if is_sliced:
         window = input_bits(stages, t, h, w, found.t[at], found.h[at], found.w[at])
     traffic.window[at] = window
@@ -119,12 +123,24 @@ def weigh_traffic(parts: Parts, lying: Lying, found: Found, at: int, capacity: i
 
 @kernel
 def read_bursts(parts: Parts, lying: Lying, fit: Tiles, tile: int) -> int:
-    """Return the bursts of all inputs of a tile."""
-    inputs = 0
+    """Return the bursts of all inputs of a tile, and of what is stored between stages."""
+    inputs = bursts_besides(parts, lying, fit.t[tile], fit.h[tile], fit.w[tile])
     for i in range(len(lying.tensor)):
         bursts, _ = tile_bursts(parts, lying, fit.t[tile], fit.h[tile], fit.w[tile], lying.tensor[i], i)
         inputs += lying.sources[i] * bursts
     return inputs
+
+
+@kernel
+def bursts_besides(parts: Parts, lying: Lying, i: int, j: int, k: int) -> int:
+    """Return the bursts that are stored of tensors between stages, of the ways i, j and k to cut T, H and W."""
+    lines, every, bursts = lying.lines, len(parts.w.tile), 0
+    first = len(lines.block) // every - len(lying.stored)
+    for place in range(len(lying.stored)):
+        tensor = lying.stored[place]
+        rows = stored_whole(parts.t, i, tensor) * stored_whole(parts.h, j, tensor)
+        bursts += rows * lines.bursts[(first + place) * every + k]
+    return bursts
 
 
 @kernel

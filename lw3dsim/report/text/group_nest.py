@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.map.fill import Fill
-    from lw3dsim.map.group.group import GroupAxis
+    from lw3dsim.map.group.cutting import GroupAxis
     from lw3dsim.schedule.work import GroupWork
 
 
@@ -76,6 +76,7 @@ def _run_lines(
             note = f"{size} x {_extent(axes, i + 1)} for {names[i]}, a slice at a time"
             lines.append(Line(level="DRAM", depth=depth, code="load operand", note=note))
         to = "" if i == len(group.stages) - 1 else "; stays on chip"
+        to += " and is stored" if group.stores[i] else ""
         note = f"{names[i]}: {size} x {_extent(axes, i + 1)}, {_halo(work, axes, i + 1)}{to}"
         lines.append(Line(level="chip", depth=depth, code=f"compute {i + 1}", note=note))
     if stages.stop == len(group.stages):

@@ -51,7 +51,7 @@ ROWS = {
 }
 # Of Linux, ``prctl(2)``.
 PR_SET_CHILD_SUBREAPER = 36
-POINTS = {"point_in_order": 60, "point_at_random": 20, "point_fused": 6, "point_again": 60}
+POINTS = {"point_in_order": 60, "point_at_random": 20, "point_fused": 20, "point_again": 60}
 
 
 def main() -> None:

@@ -88,7 +88,8 @@ def export_core(
         units, refused = chosen(map_prepared(prepared), layers, prepared)
         subjects = [drawn(prepared.network, unit, design, 0, prepared.request.engine) for unit in units]
         core, made, unfit = programs_of(design, subjects, is_named=layers is not None)
-        programs = {_file_name(one.name): written(program, expected(one, core, program)) for one, program in made}
+        texts_of = (written(program, expected(one, core, program)) for one, program in made)
+        programs = dict(zip(file_names([one.name for one, _ in made]), texts_of, strict=True))
         refused += unfit
     texts = {**sources(core), f"{top_name(design)}.sv": top(design, core)}
     texts["README.md"] = page(design, core, bool(programs))
@@ -103,6 +104,9 @@ def export_core(
     write_files(marked)
     return len(marked), refused
 
+
+# A file name has at most 255 bytes, and a letter up to four.
+LONGEST = 56
 
 # What the Makefile takes all of.
 TAKEN = ("*.sv", "bench/*.sv", "programs/*.txt")
@@ -205,8 +209,17 @@ says whether all is equal; of a program that is not, what differs first is said,
 """
 
 
-def _file_name(layer: str) -> str:
-    return re.sub(r"[^\w.+-]", "_", layer)
+def file_names(layers: Sequence[str]) -> list[str]:
+    """Return a name for a file of each layer: short, not hidden, and no other's, in whatever case."""
+    names: dict[str, str] = {}
+    for layer in layers:
+        plain = re.sub(r"[^\w.+-]|^[.-]", "_", layer)[:LONGEST]
+        name, number = plain, 1
+        while name.casefold() in names:
+            number += 1
+            name = f"{plain}.{number}"
+        names[name.casefold()] = name
+    return list(names.values())
 
 
 def _marked(name: Path, text: str) -> str:

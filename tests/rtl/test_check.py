@@ -13,6 +13,8 @@ from core_blocks import drawn_block_group
 from core_groups import drawn_group, drawn_kept_group, drawn_pool_group
 from cores import MACHINES, arch_of, counted, differences, drawn_subject, of_single_banks, subject_of
 from exports import exported, linted, unsynthesizable
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from paper import conv, tiles
 
 from lw3dsim.algebra.winograd import signed_bits
@@ -26,7 +28,7 @@ from lw3dsim.rtl.build import Log, run, written
 from lw3dsim.rtl.check import chosen, compare
 from lw3dsim.rtl.design import make_core
 from lw3dsim.rtl.expected import expected
-from lw3dsim.rtl.export import top_name
+from lw3dsim.rtl.export import file_names, top_name
 from lw3dsim.rtl.programs import make_program, unfit
 from lw3dsim.rtl.subject import drawn
 
@@ -350,6 +352,15 @@ def test_a_seed_and_a_choice_that_are_none_are_refused(tiny, words, told):
 )
 def test_a_module_is_called_by_an_identifier(name, module):
     assert top_name(replace(arch_of("trees"), name=name)) == module
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(min_size=1, max_size=300), unique=True, max_size=8))
+def test_programs_of_layers_with_odd_names_have_files_of_their_own(layers):
+    names = file_names([*layers, "a b", "a_b", "A_b", "é" * 300, ".hid", "-rf", "../../stem"])
+    assert len({name.casefold() for name in names}) == len(layers) + 7
+    assert all(len(f"{name}.txt".encode()) <= 255 and name[0] not in ".-" and "/" not in name for name in names)
+    assert file_names(["conv1", "res2.0.a"]) == ["conv1", "res2.0.a"]
 
 
 def test_a_core_without_programs_says_what_runs_need(tmp_path):

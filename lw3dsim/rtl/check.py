@@ -94,19 +94,19 @@ def programs_of(
 def chosen(
     units: Sequence[Unit], layers: Sequence[str] | None, prepared: Prepared
 ) -> tuple[list[Unit], tuple[str, ...]]:
-    """Return the units that are asked for, and what a core would need for those that it does not do.
+    """Return the units that are asked for, by their names or a layer's, and what those need that no core does.
 
     Raises InputError where one that it does not do was asked for by name, or none is left.
     """
     if layers is not None and not layers:
         raise InputError(f"layers: name at least one of {prepared.network.name}, or leave them out for all")
-    names = {unit.name for unit in units}
+    names = [{unit.name, *(layer.name for layer in unit.layers)} for unit in units]
     for name in layers or ():
-        if name not in names:
+        if not any(name in those for those in names):
             raise InputError(f"layers: {prepared.network.name} has no layer {name}; see `lw3dsim show`")
     found, refused = [], []
-    for unit in units:
-        if layers is not None and unit.name not in layers:
+    for unit, those in zip(units, names, strict=True):
+        if layers is not None and those.isdisjoint(layers):
             continue
         reason = refusal(unit, prepared.design)
         if reason and layers is not None:

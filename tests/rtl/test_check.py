@@ -26,6 +26,7 @@ from lw3dsim.network.request import Options, make_request
 from lw3dsim.rtl import check_core, tensors
 from lw3dsim.rtl.build import Log, run, written
 from lw3dsim.rtl.check import chosen, compare
+from lw3dsim.rtl.covered import refusal
 from lw3dsim.rtl.design import make_core
 from lw3dsim.rtl.expected import expected
 from lw3dsim.rtl.export import file_names, top_name
@@ -170,6 +171,14 @@ def test_layers_are_checked_from_the_command_line(folder, tiny):
     assert all(layer["core_cycles"] == layer["drained_cycles"] > 0 for layer in result["layers"])
     assert [layer["outputs"] for layer in result["layers"]] == [8 * 4 * 8 * 8, 12 * 4 * 8 * 8, 12 * 4 * 4 * 4]
     assert result["refused"] == ["soft ends with sigmoid: a core has relu and no other function"]
+
+
+def test_a_layer_inside_a_group_stands_for_the_group():
+    prepared = prepare(make_request("slowfast_small", Options(arch="edge_small", fusion="auto", objective="energy")))
+    units = map_prepared(prepared)
+    groups = [unit for unit in units if len(unit.layers) > 1 and not refusal(unit, prepared.design)]
+    assert groups
+    assert all(chosen(units, [layer.name], prepared)[0] == [one] for one in groups for layer in one.layers)
 
 
 @pytest.mark.parametrize(("activations", "weights"), [(8, 4), (8, 16), (4, 8), (16, 8)])

@@ -42,8 +42,10 @@ module lw_inner #(
 
     assign word = answers[WORD*ELEMENT*LATENCY-1-:WORD*ELEMENT];
     always_ff @(posedge clk) begin
-        for (int i = 0; i < PICKED; i++)
-            if (write && 16'(i) < count) held[places[32*i+:INDEX]] <= {write_tag + 16'(write_laps[i]), data[ELEMENT*i+:ELEMENT]};
+        // In parts: Verilator unrolls no more than 64 turns of a loop, and has no delayed writes in those that it does not.
+        for (int part = 0; part < PICKED; part += 32)
+            for (int i = part; i < part + 32 && i < PICKED; i++)
+                if (write && 16'(i) < count) held[places[32*i+:INDEX]] <= {write_tag + 16'(write_laps[i]), data[ELEMENT*i+:ELEMENT]};
         if (read) answers[WORD*ELEMENT-1:0] <= found;
         for (int i = 1; i < LATENCY; i++)
             answers[WORD*ELEMENT*i+:WORD*ELEMENT] <= answers[WORD*ELEMENT*(i-1)+:WORD*ELEMENT];

@@ -310,12 +310,6 @@ def group_candidates(asked: GroupSearch) -> list[Bounded]:
     return sorted(bounded, key=lambda one: (one.least, one.number))
 
 
-@kept(4096)
-def _in_blocks(group: Group, input_block: int, output_block: int) -> Group:
-    # Candidates that lie alike are of one group: what follows from it is worked out once.
-    return group.in_blocks(input_block=input_block, output_block=output_block)
-
-
 class GroupSearch(Value, frozen=True, kw_only=True):
     """The search for a mapping of a fused group; see :class:`lw3dsim.network.runs.Search`."""
 
@@ -353,7 +347,7 @@ class GroupSearch(Value, frozen=True, kw_only=True):
 
     def work(self, mapping: Plan) -> GroupWork:
         """See Search."""
-        return GroupWork(_in_blocks(self.group, mapping.input_block, mapping.output_block), mapping.mapping)
+        return GroupWork(mapping.laid_out(self.group), mapping.mapping)
 
     def cannot_win(self, candidate: Bounded, tried: Sequence[Tried[Bounded]]) -> bool:
         """See Search."""

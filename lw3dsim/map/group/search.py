@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.base.caches import kept
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
@@ -60,7 +61,14 @@ class Plan(Value, frozen=True, kw_only=True):
 
     def laid_out(self, group: Group) -> Group:
         """Return the ``group`` with its tensors in DRAM in these blocks."""
-        return group.in_blocks(input_block=self.input_block, output_block=self.output_block, stored=self.stored_blocks)
+        return _laid_out(group, self.blocks)
+
+
+@kept(4096)
+def _laid_out(group: Group, blocks: tuple[int, ...]) -> Group:
+    # Mappings that lie alike are of one group: what follows from it is worked out once.
+    first, last, *others = blocks
+    return group.in_blocks(input_block=first, output_block=last, stored=others)
 
 
 class Found(Value, frozen=True, kw_only=True):

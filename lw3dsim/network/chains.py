@@ -73,14 +73,16 @@ def _may_stand_aside(network: Workload, problems: Sequence[Problem], i: int) -> 
 
 
 def _beginning(network: Workload, number: Mapping[str, int], name: str, source: str) -> int | None:
-    """Return the first layer of the chain from ``source`` to the tensor ``name``, None where there is no chain."""
-    while name in number:
+    """Return the first layer that reads ``source`` on the way to the tensor ``name``, None where there is none."""
+    left, seen = [name], set[str]()
+    while left:
+        if (name := left.pop()) not in number or name in seen:
+            continue
+        seen.add(name)
         layer = network.layers[number[name]]
-        if len(layer.streams) != 1:
-            return None
-        if layer.streams[0] == source:
+        if layer.streams == (source,):
             return number[name]
-        name = layer.streams[0]
+        left += layer.streams
     return None
 
 

@@ -75,10 +75,13 @@ def test_no_other_cut_is_cheaper_where_layers_stand_aside(tree, data):
     far = [path for path in cost if len(path) > 1]
     chain = data.draw(st.sampled_from(far)) if far else (0,)
     fed = {u for sources in feeds.values() for u in sources}
-    free = [i for i in range(chain[-1]) if i not in fed and i not in feeds and i not in chain]
-    aside = {data.draw(st.sampled_from(free)): (chain[0], chain[-1])} if free and far else {}
+    free = [i for i in range(layers) if i not in fed and i not in feeds and i not in chain]
+    unreached = [i for i in range(layers) if not any(i in path and chain[0] in path for path in cost)]
+    to = data.draw(st.sampled_from([chain[-1], *unreached]))
+    one = data.draw(st.sampled_from([i for i in free if i != to] or [None]))
+    aside = {one: (chain[0], to)} if one is not None and far else {}
     for path in list(cost):
-        if (wider := widened(path, aside)) != path:
+        if (wider := widened(path, aside, aside if to in unreached else ())) != path:
             cost[wider] = data.draw(st.integers(0, 30))
     chosen = Partition(make_trees(layers, feeds, longest, aside), cost.get).best()
     assert sorted(i for path in chosen for i in path) == list(range(layers))
@@ -261,6 +264,54 @@ def test_a_branch_stands_before_the_layer_that_reads_the_same():
     assert can_wait(network, chain[1:], problems[1:])
     without = [i for i in range(6) if i != 1]
     assert not can_wait(network, [chain[i] for i in without], [problems[i] for i in without])
+
+
+EXCITED = """
+name: excited
+inputs:
+  clip: {channels: 16, frames: 4, height: 12, width: 12}
+layers:
+  - {name: stem, kind: conv3d, out_channels: 16, kernel: [1, 3, 3], padding: [0, 1, 1], activation: relu}
+  - {name: r.a, kind: conv3d, out_channels: 8, kernel: [1, 1, 1], activation: relu}
+  - {name: r.b, kind: conv3d, out_channels: 8, kernel: 3, stride: [1, 2, 2], padding: 1, groups: 8}
+  - {name: r.pool, kind: pool3d, mode: avg, kernel: global}
+  - {name: r.gate, kind: gate, inputs: [r.b, r.pool]}
+  - {name: r.c, kind: conv3d, out_channels: 32, kernel: [1, 1, 1]}
+  - {name: r.short, kind: conv3d, inputs: stem, out_channels: 32, kernel: [1, 1, 1], stride: [1, 2, 2]}
+  - {name: r.sum, kind: add, inputs: [r.c, r.short], activation: relu}
+"""
+
+
+def test_a_branch_whose_addition_is_out_of_reach_goes_with_the_layer_that_reads_the_same_and_is_stored():
+    network, _ = linked(EXCITED)
+    problems, names = problems_alone(network), [layer.name for layer in network.layers]
+    ours = {names[s]: (names[a], names[b]) for s, (a, b) in branches(network, problems).items()}
+    assert ours == {"r.short": ("r.a", "r.sum")}
+    paths = trees_of(network, problems, load_arch("edge_base"), ()).paths
+    chain = ("stem", "r.short", "r.a", "r.b")
+    assert tuple(map(names.index, chain)) in paths
+    assert not any({"r.short", "r.sum"} <= {names[i] for i in path} for path in paths)
+    assert stored_of(network, [network.layers[names.index(name)] for name in chain]) == (2,)
+
+
+def test_what_such_a_branch_makes_and_moves_is_what_its_layer_does_by_itself(cli, tmp_path):
+    workload, mapping = tmp_path / "excited.yaml", tmp_path / "mapping.yaml"
+    workload.write_text(EXCITED)
+    small = load_arch("edge_base", overrides=("buffers.ifmap_kib=4", "buffers.weight_kib=8", "buffers.ofmap_kib=12"))
+    for design in (small, "edge_base"):
+        asked = {"fusion": "auto", "objective": "dram_bytes_only", "clips": 2}
+        found, simpy = (simulate(workload, design, engine=engine, **asked) for engine in ("auto", "simpy"))
+        assert found.totals == simpy.totals
+        assert found.totals.dram_bytes == found.totals.least_dram_bytes
+        assert execute(workload, design, fusion="auto", objective="dram_bytes_only").exact
+        (group, *_) = found.data["layers"]
+        assert group["name"] == "stem+r.short+r.a+r.b"
+    # Of the output of the stem nothing is moved; what the branch makes is written, half as high and wide.
+    weights = 16 * 16 * 9 + 16 * 32 + 16 * 8 + 8 * 27
+    assert group["compulsory_bytes"] == 4 * (16 * 12 * 12 + 32 * 6 * 6 + 8 * 6 * 6) + weights
+    options = ("--fusion", "auto", "--objective", "dram_bytes_only")
+    assert cli("map", str(workload), *options, "--save", str(mapping)).exit_code == 0
+    assert simulate(workload, "edge_base", mapping=mapping).totals.dram_bytes == found.totals.dram_bytes
 
 
 @pytest.mark.parametrize("sizes", [("buffers.ifmap_kib=4", "buffers.weight_kib=8", "buffers.ofmap_kib=12"), ()])

@@ -43,8 +43,9 @@ KINDS = (
 def chains():
     """A random small group, with its inputs, the algorithms that may run, and the clips of a batch."""
     return st.one_of(
-        mixed_chains(), mixed_chains(), residual_chains(), branched_chains(), added_chains(), storing_chains()
-    )
+        mixed_chains(), mixed_chains(), residual_chains(), branched_chains(), added_chains(), storing_chains(),
+        leaving_chains(),
+    )  # fmt: skip
 
 
 @st.composite
@@ -89,6 +90,15 @@ def storing(draw, chains_of_any):
     chain = draw(chains_of_any)
     between = range(1, len(chain[1]))
     return *chain, draw(st.lists(st.sampled_from(between), min_size=1, max_size=3, unique=True).map(sorted))
+
+
+@st.composite
+def leaving_chains(draw):
+    """Those with a branch that ends before it is added: what the branch makes is stored, and used by no other layer."""
+    inputs, layers, policy, batch = draw(branched_chains())
+    names = [layer.name for layer in layers]
+    kept = layers[: draw(st.integers(names.index("second"), names.index("third") + 1))]
+    return inputs, kept, policy, batch, [names.index("branch") + 1]
 
 
 @st.composite

@@ -125,6 +125,8 @@ def cut_way(reaches: Reaches, cuts: Cuts, way: int, low: Words, high: Words) -> 
                 high[j] = reaches.out[i - 1] if high[j] > low[j] else 0
                 low[j] = 0
         if i > 0 and reaches.stored[i - 1]:
+            if is_left(reaches, i):
+                go_along(reaches, cuts, way, i, low, high)
             make_whole(cuts.tiles[way], reaches.out[i - 1], low, high)
         # The input comes when a stage looks at it.
         retains += place_tensor(cuts, way, i, low, high, cuts.is_kept[way], min(warm, i))
@@ -177,6 +179,9 @@ def end_of(reaches: Reaches, tensor: int, ends: Words, room: int, at: int) -> in
             end, is_read = (max(end, after) if is_read else after), 1
     if tensor == 0:
         return min(end, reaches.inp[0])
+    if not is_read:
+        looked = (ends[(tensor + 1) * room + at] - 1) * reaches.stride[tensor] - reaches.padding[tensor]
+        end = made_up_to(reaches, tensor - 1, looked + reaches.kernel[tensor])
     out, last = reaches.out[tensor - 1], len(reaches.out)
     if reaches.stored[tensor - 1] and ends[last * room + at] >= reaches.out[last - 1]:
         return out
@@ -249,6 +254,32 @@ def widen(reaches: Reaches, cuts: Cuts, way: int, tensor: int, low: Words, high:
                     low[j], high[j] = first, end
                 elif end > first:
                     low[j], high[j] = min(low[j], first), max(high[j], end)
+
+
+@kernel
+def is_left(reaches: Reaches, tensor: int) -> bool:
+    """Return whether no stage reads or adds a tensor: it is made for others alone."""
+    users = 0
+    for i in range(tensor, len(reaches.out)):
+        users += 1 if reaches.reads[i] == tensor or reaches.adds[i] == tensor else 0
+    return users == 0
+
+
+@kernel
+def made_up_to(reaches: Reaches, i: int, end: int) -> int:
+    """Return where the outputs of stage ``i`` end that look at nothing behind ``end``."""
+    return (end + reaches.padding[i] - reaches.kernel[i]) // reaches.stride[i] + 1
+
+
+@kernel
+def go_along(reaches: Reaches, cuts: Cuts, way: int, tensor: int, low: Words, high: Words) -> None:
+    """Make the intervals of a tensor that no stage uses end with what the stage behind looks at, of what both read."""
+    reached, at = 0, (tensor + 1) * len(cuts.last) + cuts.begin[way]
+    for j in range(cuts.tiles[way]):
+        first, end = looked_at(reaches, tensor, cuts.first[at + j], cuts.first[at + j] + cuts.new[at + j])
+        made = min(made_up_to(reaches, tensor - 1, end), reaches.out[tensor - 1]) if end > first else reached
+        low[j], high[j] = reached, max(made, reached)
+        reached = high[j]
 
 
 @kernel

@@ -127,7 +127,8 @@ class LaidPartition:
     def _settle(self, asked: set[Path]) -> None:
         """Choose the best endings of layers where the costs of a path were ``asked``, or what hangs on it changed."""
         changed = set[int]()
-        for v, endings in enumerate(self._trees.endings):
+        for v in self._trees.order:
+            endings = self._trees.endings[v]
             anew = [one for one in endings if one.path in asked or not changed.isdisjoint(one.hanging)]
             if anew:
                 self._ended |= {ending.path: self._end(v, ending) for ending in anew}
@@ -164,10 +165,10 @@ def _private(trees: Trees, users: Mapping[str, Collection[int]]) -> list[set[str
     for name, those in users.items():
         for v in those:
             used[v].add(name)
-    under: list[set[int]] = []
-    private: list[set[str]] = []
-    for v, endings in enumerate(trees.endings):
-        below = {u for ending in endings for u in (*ending.path, *ending.hanging)} - {v}
-        under.append({v}.union(*(under[u] for u in below)))
-        private.append({name for u in under[v] for name in used[u] if under[v].issuperset(users[name])})
+    under: dict[int, set[int]] = {}
+    private = [set[str]() for _ in trees.endings]
+    for v in trees.order:
+        below = {u for ending in trees.endings[v] for u in (*ending.path, *ending.hanging)} - {v}
+        under[v] = {v}.union(*(under[u] for u in below))
+        private[v] = {name for u in under[v] for name in used[u] if under[v].issuperset(users[name])}
     return private

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.caches import once
 from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 Path = tuple[int, ...]
 
@@ -25,11 +26,27 @@ class Ending(Value, frozen=True):
     hanging: tuple[int, ...]
 
 
-class Trees(Value, frozen=True):
+class Trees(Value, frozen=True, dict=True, gc=True):
     """What may be fused: by layer the paths that end in it, the shortest first, and the layers that feed no other."""
 
     endings: tuple[tuple[Ending, ...], ...]
     roots: tuple[int, ...]
+
+    @once
+    def order(self) -> tuple[int, ...]:
+        """All layers, each behind those that may hang on it."""
+        found: dict[int, None] = {}
+
+        def visit(v: int) -> None:
+            for u in dict.fromkeys(u for ending in self.endings[v] for u in (*ending.path[:-1], *ending.hanging)):
+                if u not in found:
+                    visit(u)
+            found[v] = None
+
+        for v in range(len(self.endings)):
+            if v not in found:
+                visit(v)
+        return tuple(found)
 
     @property
     def paths(self) -> list[Path]:
@@ -50,22 +67,28 @@ def make_trees(
 ) -> Trees:
     """Return what may be fused of so many ``layers``, at most ``longest`` of them together.
 
-    Layers ``aside`` may be in a path with two others beside: right before the first where the second is behind.
+    Layers ``aside``, each with the first layer of a chain beside it and where both meet, may be in a path right before
+    the former: where both are in the path, or, if there is none with both, in any with the former. They hang on the
+    other of these.
     """
-    beside, hangs = aside or {}, {v: list(sources) for v, sources in feeds.items()}
-    for one, (_, to) in beside.items():
-        # What a layer aside makes goes to the second of these, though it may not take it over by itself.
-        if one not in hangs.setdefault(to, []):
-            hangs[to].append(one)
+    beside = aside or {}
+    apart = {one for one, (first, to) in beside.items() if not _are_together(first, to, feeds, longest)}
+    alone = {v: [u for u in sources if u not in apart] for v, sources in feeds.items()}
+    hangs = {v: list(sources) for v, sources in alone.items()}
+    for one, (first, to) in beside.items():
+        # What a layer aside makes goes to where both meet, though that may not take it over by itself.
+        into = hangs.setdefault(first if one in apart else to, [])
+        if one not in into:
+            into.append(one)
     fed = {u for sources in hangs.values() for u in sources}
 
     def ending(path: Path) -> Ending:
         return Ending(path, tuple(u for w in path for u in hangs.get(w, ()) if u not in path))
 
     def paths(v: int) -> Iterator[Path]:
-        for path in paths_to(v, feeds, longest):
+        for path in paths_to(v, alone, longest):
             yield path
-            wider = widened(path, beside)
+            wider = widened(path, beside, apart)
             if wider != path:
                 yield wider
 
@@ -75,9 +98,18 @@ def make_trees(
     )
 
 
-def widened(path: Path, aside: Mapping[int, tuple[int, int]]) -> Path:
-    """Return a path with all layers ``aside`` that may be in it."""
-    beside = {before: one for one, (before, to) in aside.items() if before in path and to in path and one not in path}
+def _are_together(first: int, to: int, feeds: Mapping[int, Sequence[int]], longest: int) -> bool:
+    """Return whether a path has both of these layers."""
+    return any(first in path for path in paths_to(to, feeds, longest))
+
+
+def widened(path: Path, aside: Mapping[int, tuple[int, int]], apart: Collection[int] = ()) -> Path:
+    """Return a path with all layers ``aside`` that may be in it; those ``apart`` do not need where they go to."""
+    beside = {
+        first: one
+        for one, (first, to) in aside.items()
+        if first in path and one not in path and (to in path or one in apart)
+    }
     return tuple(i for own in path for i in ([beside[own], own] if own in beside else [own]))
 
 
@@ -115,7 +147,8 @@ class Partition:
     def _settle(self, asked: set[int]) -> None:
         """Choose the best ending of the layers that were ``asked``, and where what hangs on an ending has changed."""
         changed, cheapest = set[int](), self._least
-        for v, endings in enumerate(self._own):
+        for v in self._trees.order:
+            endings = self._own[v]
             if v not in asked and changed.isdisjoint(self._hanging[v]):
                 continue
             best, least = None, math.inf
@@ -142,18 +175,17 @@ def _groups(chosen: Sequence[Ending], roots: Sequence[int]) -> Iterator[Path]:
 
 def costs_with(trees: Trees, cost: Callable[[Path], float | None]) -> dict[Path, float]:
     """Return, for all paths that can be, what the best cut of all layers costs that has the path."""
-    least: list[float] = []
-    known: list[list[tuple[Ending, float]]] = []
-    for endings in trees.endings:
-        costs = [(ending, cost(ending.path)) for ending in endings]
-        whole = [(ending, own + sum(least[u] for u in ending.hanging)) for ending, own in costs if own is not None]
-        known.append(whole)
-        least.append(min(total for _, total in whole))
+    least: dict[int, float] = {}
+    known: dict[int, list[tuple[Ending, float]]] = {}
+    for v in trees.order:
+        costs = [(ending, cost(ending.path)) for ending in trees.endings[v]]
+        known[v] = [(ending, own + sum(least[u] for u in ending.hanging)) for ending, own in costs if own is not None]
+        least[v] = min(total for _, total in known[v])
     every = sum(least[v] for v in trees.roots)
     # What the best cut costs that has a layer, and all that hangs on it at its best: first known of roots.
     reached = [every if v in set(trees.roots) else math.inf for v in range(len(least))]
     found: dict[Path, float] = {}
-    for v in reversed(range(len(least))):
+    for v in reversed(trees.order):
         for ending, total in known[v]:
             found[ending.path] = reached[v] - least[v] + total
             for u in ending.hanging:

@@ -571,8 +571,11 @@ module lw_core #(
     wire [15:0] comes_word;
     wire [OFMAP_WORD-1:0] answer;
     lw_delay #(.BITS(17), .STAGES(1)) u_comes (.clk, .in({out_read, out_word}), .out({comes, comes_word}));
-    lw_partials #(.WORD(OFMAP_WORD), .WORDS(PARTIAL_WORDS), .SUM(RESULT), .PICKED(PICKED)) u_partials (
-        .clk, .comes, .number(comes_word), .data(answer), .adds(out_adds), .from(out_from), .sums(partials)
+    lw_partials #(
+        .WORD(OFMAP_WORD), .WORDS(PARTIAL_WORDS), .SUM(RESULT), .RESULTS(RESULTS), .PICKED(PICKED)
+    ) u_partials (
+        .clk, .comes, .number(comes_word), .data(answer), .adds(out_adds), .wide(out_wide), .from(out_from),
+        .sums(partials)
     );
     // It begins with what is left of the sum that the word before has begun.
     wire [OFMAP_WORD-1:0] sums_word = OFMAP_WORD'(added[SUMS*RESULT-1:0] >> out_offset[$clog2(RESULT)-1:0]);

@@ -1,9 +1,13 @@
 // The partial sums of a depth, word by word as they come from the output buffer, and those that a word of outputs is
 // added to.
+//
+// Words begin at few places: word k of sums with the one that bit k `WORD` of the depth is of, word k of results with k
+// `RESULTS`. An output chooses among the sums of these places alone.
 module lw_partials #(
     parameter int WORD = 64,
     parameter int WORDS = 1,
     parameter int SUM = 32,
+    parameter int RESULTS = 8,   // of a word
     parameter int PICKED = 8
 ) (
     input  logic                   clk,
@@ -11,22 +15,48 @@ module lw_partials #(
     input  logic [15:0]            number,
     input  logic [WORD-1:0]        data,
     input  logic                   adds,  // the outputs have partial sums
+    input  logic                   wide,  // and are partial sums themselves
     input  logic [15:0]            from,  // the first of them
     output logic [PICKED*SUM-1:0]  sums
 );
-    localparam int PLACES = WORDS * WORD / SUM;
-    wire [WORD*WORDS-1:0] held;
-    genvar i;
+    // Room for a sum, where words are smaller.
+    localparam int HELD = WORDS * WORD > SUM ? WORDS * WORD : SUM;
+    localparam int PLACES = HELD / SUM;
+    localparam int OF_RESULTS = (PLACES + RESULTS - 1) / RESULTS;
+    // Sums that a word has a part of, at most.
+    localparam int BEGUN = (WORD + SUM - 1) / SUM + 1;
+    /* verilator lint_off UNUSEDSIGNAL */  // what is left behind the last sum
+    wire [HELD-1:0] held;
+    /* verilator lint_on UNUSEDSIGNAL */
+    wire [WORDS-1:0] begins_sums;
+    wire [OF_RESULTS-1:0] begins_results;
+    genvar i, k;
     generate
-        for (i = 0; i < WORDS; i = i + 1) begin : g_word
+        for (k = 0; k < WORDS; k = k + 1) begin : g_word
             logic [WORD-1:0] kept;
-            always_ff @(posedge clk) if (comes && number == 16'(i)) kept <= data;
+            always_ff @(posedge clk) if (comes && number == 16'(k)) kept <= data;
             // The last word may come in the cycle in which outputs are added to it.
-            assign held[WORD*i+:WORD] = comes && number == 16'(i) ? data : kept;
+            assign held[WORD*k+:WORD] = comes && number == 16'(k) ? data : kept;
+            assign begins_sums[k] = adds && wide && from == 16'(k * WORD / SUM);
+        end
+        if (HELD > WORD * WORDS) begin : g_smaller
+            assign held[HELD-1:WORD*WORDS] = '0;
+        end
+        for (k = 0; k < OF_RESULTS; k = k + 1) begin : g_results
+            assign begins_results[k] = adds && !wide && from == 16'(k * RESULTS);
         end
         for (i = 0; i < PICKED; i = i + 1) begin : g_sum
-            wire [31:0] at = 32'(from) + i;
-            assign sums[SUM*i+:SUM] = adds && at < PLACES ? held[SUM*at+:SUM] : '0;
+            logic [SUM-1:0] chosen;
+            always_comb begin
+                chosen = '0;
+                for (int n = 0; n < WORDS; n++)
+                    if (i < BEGUN && n * WORD / SUM + i < PLACES)
+                        chosen = chosen | {SUM{begins_sums[n]}} & held[SUM*(n*WORD/SUM+i)+:SUM];
+                for (int n = 0; n < OF_RESULTS; n++)
+                    if (i < RESULTS && n * RESULTS + i < PLACES)
+                        chosen = chosen | {SUM{begins_results[n]}} & held[SUM*(n*RESULTS+i)+:SUM];
+            end
+            assign sums[SUM*i+:SUM] = chosen;
         end
     endgenerate
 endmodule

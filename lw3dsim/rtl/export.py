@@ -18,7 +18,7 @@ from lw3dsim.rtl.expected import expected
 from lw3dsim.rtl.subject import drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Mapping, Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.network.pipeline import Prepared
@@ -97,33 +97,42 @@ def export_core(
     texts |= {"bench/names.h": names_header(core), "Makefile": makefile(design, core, bool(programs))}
     texts |= {f"programs/{name}.txt": text for name, text in programs.items()}
     folder = check_folder(out, dict.fromkeys(texts, RTL))
-    check_alone(folder, texts)
+    marked = {name: _marked(Path(name), text).encode() for name, text in texts.items()}
+    check_alone(folder, marked)
     for name in texts:
         make_folder((folder / name).parent)
-    marked = {folder / name: (RTL, _marked(Path(name), text).encode()) for name, text in texts.items()}
-    write_files(marked)
+    write_files({folder / name: (RTL, text) for name, text in marked.items()})
     return len(marked), refused
 
 
 # A file name has at most 255 bytes, and a letter up to four.
 LONGEST = 56
 
-# What the Makefile takes all of.
-TAKEN = ("*.sv", "bench/*.sv", "programs/*.txt")
+# What the Makefile takes all of: modules, those of the bench, programs.
+MODULES = "*.sv"
+TAKEN = (MODULES, "bench/*.sv", "programs/*.txt")
 
 
-def check_alone(folder: Path, names: Collection[str]) -> None:
-    """Refuse a folder with other modules or programs than ``names``, which would be taken for this core's.
+def check_alone(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Refuse a folder with modules or programs of another core than ``files`` are of, by name or by what modules say.
 
     Raises OutputError.
     """
     there = sorted(path for pattern in TAKEN for path in folder.glob(pattern))
-    others = [name for name in (path.relative_to(folder).as_posix() for path in there) if name not in names]
+    others = [name for name in (path.relative_to(folder).as_posix() for path in there) if name not in files]
     if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         raise OutputError(
             f"{one_line(str(folder), 200)}: {one_line(others[0], 200)}{more} is no file of this core, and its Makefile "
             f"would take it for one ({', '.join(TAKEN)}); give another --out, or move it away"
+        )
+    modules = sorted(path for path in folder.glob(MODULES) if path.stat().st_size)
+    changed = [path.name for path in modules if path.read_bytes() != files[path.name]]
+    if changed:
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise OutputError(
+            f"{one_line(str(folder), 200)}: {changed[0]}{more} is there of another core (other parameters, other "
+            "algorithms, or an older release); give another --out, or move that core away"
         )
 
 

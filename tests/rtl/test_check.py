@@ -298,6 +298,20 @@ def test_a_folder_with_other_modules_is_refused(tmp_path):
     assert command("rtl", "export", "--arch", "eyeriss_like", "--out", str(out)).exit_code == 0
 
 
+def test_a_folder_with_another_core_of_the_same_name_is_refused(tmp_path):
+    out = str(tmp_path / "core")
+    assert command("rtl", "export", "--arch", "edge_small", "--out", out).exit_code == 0
+    files = {path: path.read_bytes() for path in (tmp_path / "core").rglob("*") if path.is_file()}
+    done = command("rtl", "export", "--arch", "edge_small", "--set", "pe.rows=4", "--out", out)
+    assert done.exit_code == 2
+    assert "edge_small_core.sv is there of another core (other parameters, other algorithms" in done.stderr
+    assert all(path.read_bytes() == text for path, text in files.items())
+    # The same core goes over itself, as one does that is half written.
+    (tmp_path / "core" / "edge_small_core.sv").write_bytes(b"")
+    assert command("rtl", "export", "--arch", "edge_small", "--out", out).exit_code == 0
+    assert all(path.read_bytes() == text for path, text in files.items())
+
+
 def test_a_program_that_is_run_ends_with_a_verdict(core_of, tmp_path):
     arch, core, bench = core_of("trees")
     subject = drawn_subject("trees", 1, of_single_banks(1, arch))

@@ -149,6 +149,7 @@ class Core(Value, frozen=True, kw_only=True):
             "PARTIAL_WORDS": self.partial_words,
             "INNER": self.inner,
             "INNER_STAGED": self.inner_staged,
+            "STAGED_GRAIN": math.gcd(self.ifmap_word, self.ofmap_word) if self.inner else self.ifmap_word,
             "IN_STAGES": max((one.stages("BT") for one in self.algorithms), default=0),
             "OUT_STAGES": max((one.stages("AT") for one in self.algorithms), default=0),
         }

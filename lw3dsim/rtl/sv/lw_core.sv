@@ -40,6 +40,7 @@ module lw_core #(
     parameter int PARTIAL_WORDS = 1,     // of partial sums of a depth
     parameter int INNER = 0,             // elements of intermediate tensors of fused groups
     parameter int INNER_STAGED = 1,      // words of a round of them
+    parameter int STAGED_GRAIN = 64,     // bits, of which words that are staged of either are multiples
     parameter int IN_STAGES = 0,         // of the transforms, at most
     parameter int OUT_STAGES = 0
 ) (
@@ -86,6 +87,8 @@ module lw_core #(
     localparam int INNER_BITS = INNER != 0 ? OFMAP_WORD * INNER_STAGED : 0;
     localparam int PATCH_BITS = IFMAP_WORD * IFMAP_STAGED > INNER_BITS ? IFMAP_WORD * IFMAP_STAGED : INNER_BITS;
     localparam int PATCH_WORDS = (PATCH_BITS + IFMAP_WORD - 1) / IFMAP_WORD;
+    localparam int OF_IFMAP = IFMAP_WORD / STAGED_GRAIN, OF_INNER = INNER != 0 ? OFMAP_WORD / STAGED_GRAIN : OF_IFMAP;
+    localparam int STAGED_BITS = INNER != 0 ? STAGED_GRAIN * OF_IFMAP * OF_INNER : IFMAP_WORD;
     localparam int PATCH = PATCH_BITS / ACTIVATION;
     // Of a place in the patch; a descriptor has room for 16.
     localparam int AT = PATCH <= 2 ? 1 : PATCH > 65536 ? 16 : $clog2(PATCH);
@@ -218,17 +221,31 @@ module lw_core #(
     wire [31:0] read_at = is_elsewhere ? other_at : ifmap_round, read_along = is_elsewhere ? other_along : ifmap_along;
     wire [31:0] read_ring = is_elsewhere ? loaded[16*F_OTHER_RING+:32] : ring;
     wire [1:0]  read_axis = is_elsewhere ? loaded[16*F_OTHER_AXIS+:2] : ring_axis;
-    wire ifmap_reads, weight_reads;
-    wire [31:0] ifmap_at, ifmap_behind, weight_at;
-    wire [15:0] ifmap_number, weight_number;
-    lw_reader #(.ADDRESS(32), .STEP(IFMAP_WORD / ACTIVATION), .RINGS(RINGS)) u_ifmap_reader (
-        .clk, .rst, .start(load_start && !reads_inner), .base(read_at),
-        .offset(read_along), .ring(read_ring), .axis(read_axis), .run(is_other ? loaded[16*F_OTHER_RUN+:16] : loaded[16*F_RUN+:16]), .rows(loaded[16*F_RUN_ROWS+:16]), .frames(loaded[16*F_RUN_FRAMES+:16]),
+    // A round is read out of the input buffer or of an intermediate tensor, and ends before the next begins.
+    logic inner_held;
+    wire  from_inner = load_start ? reads_inner : inner_held;
+    always_ff @(posedge clk) if (load_start) inner_held <= reads_inner;
+    wire patch_reads, weight_reads;
+    wire ifmap_reads = patch_reads && !from_inner;
+    /* verilator lint_off UNUSEDSIGNAL */  // where there are intermediate tensors
+    wire inner_reads = patch_reads && from_inner;
+    wire [31:0] patch_to_end;
+    wire patch_lapped;
+    /* verilator lint_on UNUSEDSIGNAL */
+    wire [31:0] patch_at, patch_behind, weight_at;
+    wire [15:0] patch_number, weight_number;
+    lw_reader #(
+        .ADDRESS(32), .STEP(IFMAP_WORD / ACTIVATION), .OTHER(INNER != 0 ? RESULTS : IFMAP_WORD / ACTIVATION), .RINGS(RINGS)
+    ) u_patch_reader (
+        .clk, .rst, .start(load_start), .other(from_inner), .base(read_at), .offset(read_along), .ring(read_ring),
+        .axis(read_axis), .run(is_other ? loaded[16*F_OTHER_RUN+:16] : loaded[16*F_RUN+:16]),
+        .rows(loaded[16*F_RUN_ROWS+:16]), .frames(loaded[16*F_RUN_FRAMES+:16]),
         .row_pitch(loaded[16*F_ROW_PITCH+:32]), .frame_pitch(loaded[16*F_FRAME_PITCH+:32]),
-        .read(ifmap_reads), .address(ifmap_at), .behind(ifmap_behind), .to_end(), .lapped(), .number(ifmap_number)
+        .read(patch_reads), .address(patch_at), .behind(patch_behind), .to_end(patch_to_end), .lapped(patch_lapped),
+        .number(patch_number)
     );
-    lw_reader #(.ADDRESS(32), .STEP(1), .RINGS(0)) u_weight_reader (
-        .clk, .rst, .start(load_start && loaded[16*F_VECTOR+:3] == 3'd0), .base(weight_round),
+    lw_reader #(.ADDRESS(32), .STEP(1), .OTHER(1), .RINGS(0)) u_weight_reader (
+        .clk, .rst, .start(load_start && loaded[16*F_VECTOR+:3] == 3'd0), .other(1'b0), .base(weight_round),
         .offset(32'd0), .ring(32'd0), .axis(2'd0), .run(loaded[16*F_WEIGHT_WORDS+:16]), .rows(16'd1), .frames(16'd1), .row_pitch(32'd0), .frame_pitch(32'd0),
         .read(weight_reads), .address(weight_at), .behind(), .to_end(), .lapped(), .number(weight_number)
     );
@@ -242,7 +259,7 @@ module lw_core #(
         .WORDS(IFMAP_WORDS), .ELEMENT(ACTIVATION), .ELEMENTS(IFMAP_WORD / ACTIVATION), .LATENCY(LATENCY)
     ) u_ifmap (
         .clk, .dma_clk, .write(ifmap_write), .write_address(ifmap_address), .write_data(ifmap_data),
-        .read(ifmap_reads), .read_address(ifmap_at), .read_behind(ifmap_behind), .read_data(ifmap_word)
+        .read(ifmap_reads), .read_address(patch_at), .read_behind(patch_behind), .read_data(ifmap_word)
     );
     lw_sram #(.WORDS(WEIGHT_WORDS), .BITS(WEIGHT_WORD), .ADDRESS(32), .LATENCY(LATENCY)) u_weight (
         .clk, .dma_clk, .write(weight_write), .write_address(weight_address), .write_data(weight_data),
@@ -258,10 +275,10 @@ module lw_core #(
                             row_of[set_loading];
     always_ff @(posedge clk) if (load_start) row_of[load_set] <= row_loads;
 
-    wire ifmap_comes, weight_comes, ifmap_set, weight_set;
-    wire [15:0] ifmap_which, weight_which, weight_of_row;
-    lw_delay #(.BITS(18), .STAGES(LATENCY)) u_ifmap_tag (
-        .clk, .in({ifmap_reads && !rst, load_into, ifmap_number}), .out({ifmap_comes, ifmap_set, ifmap_which})
+    wire patch_comes, weight_comes, patch_set, weight_set;
+    wire [15:0] patch_which, weight_which, weight_of_row;
+    lw_delay #(.BITS(18), .STAGES(LATENCY)) u_patch_tag (
+        .clk, .in({patch_reads && !rst, load_into, patch_number}), .out({patch_comes, patch_set, patch_which})
     );
     lw_delay #(.BITS(34), .STAGES(LATENCY)) u_weight_tag (
         .clk, .in({weight_reads && !rst, load_into, weight_number, row_loads}),
@@ -321,13 +338,14 @@ module lw_core #(
               go_rows, go_grouped, go_window, go_places})
     );
 
-    wire [IFMAP_WORD*IFMAP_STAGED-1:0] of_ifmap;
+    wire comes_inner;
+    wire [STAGED_BITS-1:0] staged_word;
     wire [PATCH_BITS-1:0] patch;
     localparam int TAKEN = (PLACES * (ONCHIP != 0 ? PLAIN : WEIGHT) + GRAIN - 1) / GRAIN;
     wire [ROWS*TAKEN*GRAIN-1:0] kernels;
-    lw_staging #(.WORD(IFMAP_WORD), .WORDS(IFMAP_STAGED)) u_patch (
-        .clk, .write(ifmap_comes), .half(ifmap_set), .number(ifmap_which), .data(ifmap_word),
-        .read_set(go_set), .held(of_ifmap)
+    lw_staging #(.WORD(STAGED_GRAIN), .WORDS(PATCH_BITS / STAGED_GRAIN), .EACH(OF_IFMAP), .OTHER(OF_INNER)) u_patch (
+        .clk, .write(patch_comes), .half(patch_set), .other(comes_inner), .number(patch_which), .data(staged_word),
+        .read_set(go_set), .held(patch)
     );
     lw_kernels #(.ROWS(ROWS), .WORD(WEIGHT_WORD), .WORDS(WEIGHT_STAGED), .GRAIN(GRAIN), .TAKEN(TAKEN)) u_kernels (
         .clk, .write(weight_comes), .half(weight_set), .number(weight_which), .loading(weight_of_row), .data(weight_word),
@@ -586,26 +604,12 @@ module lw_core #(
     );
 
     // Intermediate tensors of fused groups.
-    /* verilator lint_off UNUSEDSIGNAL */  // watched by test benches
-    wire inner_reads;
-    /* verilator lint_on UNUSEDSIGNAL */
     generate
         if (INNER != 0) begin : g_inner
             logic [15:0] tag_held;
             wire  [15:0] tag = !load_start ? tag_held : loaded[16*(is_elsewhere ? F_OTHER_TAG : F_READ_TAG)+:16];
             always_ff @(posedge clk) if (load_start) tag_held <= tag;
-            wire [31:0] inner_at, inner_to_end;
-            wire inner_lapped;
-            wire [15:0] inner_number, inner_which;
             wire [OFMAP_WORD-1:0] inner_word;
-            wire inner_comes, inner_set, go_inner;
-            lw_reader #(.ADDRESS(32), .STEP(RESULTS)) u_reader (
-                .clk, .rst, .start(load_start && reads_inner), .base(read_at),
-                .offset(read_along), .ring(read_ring), .axis(read_axis), .run(loaded[16*F_RUN+:16]), .rows(loaded[16*F_RUN_ROWS+:16]), .frames(loaded[16*F_RUN_FRAMES+:16]),
-                .row_pitch(loaded[16*F_ROW_PITCH+:32]), .frame_pitch(loaded[16*F_FRAME_PITCH+:32]),
-                .read(inner_reads), .address(inner_at), .behind(), .to_end(inner_to_end), .lapped(inner_lapped),
-                .number(inner_number)
-            );
             // Where words go follows them.
             localparam int K = F_KEEP_TAG;
             localparam int KEEP = 16*(F_KEEP_FROM_T + 1 - K);
@@ -643,25 +647,16 @@ module lw_core #(
                 .ELEMENTS(INNER), .ELEMENT(ACTIVATION), .WORD(RESULTS), .PICKED(PICKED), .LATENCY(LATENCY)
             ) u_inner (
                 .clk, .write(out_write && out_keeps), .count(out_count), .places(kept_at), .data(results),
-                .write_tag(keep[15:0]), .write_laps(kept_laps), .read(inner_reads), .address(inner_at),
-                .read_tag(tag + 16'(inner_lapped)), .least(loaded[16*F_VECTOR+:3] == 3'd2), .ring(read_ring), .to_end(inner_to_end), .word(inner_word)
+                .write_tag(keep[15:0]), .write_laps(kept_laps), .read(inner_reads), .address(patch_at),
+                .read_tag(tag + 16'(patch_lapped)), .least(loaded[16*F_VECTOR+:3] == 3'd2), .ring(read_ring), .to_end(patch_to_end), .word(inner_word)
             );
-            lw_delay #(.BITS(18), .STAGES(LATENCY)) u_tag (
-                .clk, .in({inner_reads && !rst, load_into, inner_number}), .out({inner_comes, inner_set, inner_which})
-            );
-            wire [OFMAP_WORD*INNER_STAGED-1:0] of_inner;
-            lw_staging #(.WORD(OFMAP_WORD), .WORDS(INNER_STAGED)) u_staged (
-                .clk, .write(inner_comes), .half(inner_set), .number(inner_which), .data(inner_word),
-                .read_set(go_set), .held(of_inner)
-            );
-            lw_delay #(.BITS(1), .STAGES(LATENCY)) u_go_inner (
-                .clk, .in(now[16*F_FLAGS+B_INNER] && (first || !now[16*F_FLAGS+B_MIXED])), .out(go_inner)
-            );
-            assign patch = go_inner ? PATCH_BITS'(of_inner) : PATCH_BITS'(of_ifmap);
+            lw_delay #(.BITS(1), .STAGES(LATENCY)) u_from (.clk, .in(from_inner), .out(comes_inner));
+            // The word is chosen where it comes, before it is staged.
+            assign staged_word = comes_inner ? {(OF_IFMAP) {inner_word}} : {(OF_INNER) {ifmap_word}};
         end else begin : g_no_inner
             wire unused_keeps = &{1'b0, out_keeps, out_restarts, out_anew, out_along};
-            assign inner_reads = 1'b0;
-            assign patch = of_ifmap;
+            assign comes_inner = 1'b0;
+            assign staged_word = ifmap_word;
         end
     endgenerate
     /* verilator lint_on PINCONNECTEMPTY */

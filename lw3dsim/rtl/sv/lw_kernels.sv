@@ -33,7 +33,7 @@ module lw_kernels #(
             wire [WORD*WORDS-1:0] held;
             wire [WORD*NEAR-1:0]  near;
             lw_staging #(.WORD(WORD), .WORDS(WORDS)) u_files (
-                .clk, .write, .half, .number(own), .data, .read_set, .held
+                .clk, .write, .half, .other(1'b0), .number(own), .data, .read_set, .held
             );
             lw_span #(.WORD(WORD), .WORDS(WORDS), .NEAR(NEAR)) u_near (.first(16'(begins / EACH)), .held, .near);
             lw_slice #(.IN(NEAR * EACH), .OUT(TAKEN), .GRAIN(GRAIN), .LEVELS($clog2(NEAR * EACH))) u_taken (

@@ -1,15 +1,17 @@
-// One port of the loader: reads the words of a round out of a buffer, one a cycle, row by row.
+// One port of the loader: reads the words of a round out of a buffer, or of another, one a cycle, row by row.
 //
 // A round is `frames` x `rows` runs of `run` words. Its first word is read in the cycle in which it starts. What lies in rings
 // goes on at their begin: see `lw_rounds`. Rings are words of an even number.
 module lw_reader #(
     parameter int ADDRESS = 16,
-    parameter int STEP = 1,  // from word to word of a run
-    parameter int RINGS = 1  // whether there are any
+    parameter int STEP = 1,   // from word to word of a run
+    parameter int OTHER = 1,  // of the other buffer
+    parameter int RINGS = 1   // whether there are any
 ) (
     input  logic               clk,
     input  logic               rst,
     input  logic               start,
+    input  logic               other,     // the round is in the other buffer
     input  logic [ADDRESS-1:0] base,      // of the first ring,
     input  logic [ADDRESS-1:0] offset,    // and the place within that
     input  logic [ADDRESS-1:0] ring,      // length; 0: no end
@@ -21,7 +23,7 @@ module lw_reader #(
     input  logic [ADDRESS-1:0] frame_pitch,
     output logic               read,
     output logic [ADDRESS-1:0] address,
-    output logic [ADDRESS-1:0] behind,    // where the next element but `STEP` lies
+    output logic [ADDRESS-1:0] behind,    // where the next element but a step lies
     output logic [ADDRESS-1:0] to_end,    // elements from the address to the end of the ring
     output logic               lapped,    // it lies behind that end, at its begin
     output logic [15:0]        number     // of the word in its round
@@ -41,13 +43,15 @@ module lw_reader #(
     wire [ADDRESS-1:0] this_row = RINGS == 0 || start ? first : row_base;
     wire [ADDRESS-1:0] this_frame_along = start ? first_along : frame_along;
     wire [ADDRESS-1:0] this_row_along = start ? first_along : row_along;
-    wire [ADDRESS-1:0] along = this_row_along + ADDRESS'(at_word) * ADDRESS'(STEP);
+    wire [ADDRESS-1:0] step = other ? ADDRESS'(OTHER) : ADDRESS'(STEP);
+    wire [ADDRESS-1:0] apart = other ? ADDRESS'(at_word) * ADDRESS'(OTHER) : ADDRESS'(at_word) * ADDRESS'(STEP);
+    wire [ADDRESS-1:0] along = this_row_along + apart;
     wire has_end = RINGS != 0 && ring != '0;
     assign lapped = has_end && along >= ring;
     wire [ADDRESS-1:0] place = lapped ? along - ring : along;
     assign address = this_row + place;
     assign to_end = has_end ? ring - place : '1;
-    assign behind = to_end <= ADDRESS'(STEP) ? this_row : address + ADDRESS'(STEP);
+    assign behind = to_end <= step ? this_row : address + step;
 
     wire ends_run = at_word + 16'd1 == run;
     wire ends_rows = ends_run && at_row + 16'd1 == rows;

@@ -76,11 +76,21 @@ def activated(values: Tensor, function: str, number: Number, shift: int) -> Tens
     if not is_table(function, number):
         return FUNCTIONS[function](values).astype(values.dtype, copy=False)
     codes = shifted(values, shift, number).astype(np.int64)
-    return np.asarray(_table(function, number)[codes + number.largest].astype(values.dtype))
+    return np.asarray(table_of(function, number)[codes + number.largest].astype(values.dtype))
+
+
+def looked_up(values: Tensor, computation: Computation, number: Number) -> Tensor:
+    """Return the activation of a computation of ``values``, with its shift, and in the width of its table."""
+    return activated(values, computation.activation, in_table(computation, number), computation.shift)
+
+
+def in_table(computation: Computation, number: Number) -> Number:
+    """Return the numbers that a computation looks up, of as many bits as its others where it says none."""
+    return number.in_bits(computation.table_bits or number.bits)
 
 
 @cache
-def _table(function: str, number: Number) -> Tensor:
+def table_of(function: str, number: Number) -> Tensor:
     """Return the function of every operand from the least to the largest, in codes."""
     codes = np.arange(-number.largest, number.largest + 1)
     step = RANGE / 2 ** (number.bits - 1)

@@ -17,7 +17,7 @@ import numpy as np
 
 from lw3dsim.arithmetic.computation import Computation, Peaks
 from lw3dsim.arithmetic.direct import LOWEST
-from lw3dsim.arithmetic.functions import Channels, activated, among_channels
+from lw3dsim.arithmetic.functions import Channels, among_channels, looked_up
 from lw3dsim.arithmetic.number import Number, Tensor, divided
 from lw3dsim.arithmetic.operands import Operands, applied, coordinates, make_operands, narrowed, phases
 from lw3dsim.arithmetic.overflow import accumulated, held
@@ -367,5 +367,5 @@ def store_tile(run: Execution, place: Place) -> None:
         values = divided(values, computation.divisors[where[1:]], run.number)
     if computation.bias is not None:
         values = run.held(values + computation.bias[where[0], None, None, None])
-    run.output[where] = activated(values, computation.activation, run.number, computation.shift)
+    run.output[where] = looked_up(values, computation, run.number)
     run.written[where] += 1

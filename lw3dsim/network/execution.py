@@ -13,7 +13,7 @@ from lw3dsim.algebra.winograd import signed_bits
 from lw3dsim.arithmetic.clips import FRAMES, by_clip, carrying, joined, sources_by_clip, without_sums
 from lw3dsim.arithmetic.computation import largest
 from lw3dsim.arithmetic.direct import computation_of, compute, factors, shift_before, sums
-from lw3dsim.arithmetic.functions import activated, unit_of_codes
+from lw3dsim.arithmetic.functions import in_table, looked_up, unit_of_codes
 from lw3dsim.arithmetic.fused import GroupComputation, execute_group
 from lw3dsim.arithmetic.machine import execute as execute_schedule
 from lw3dsim.arithmetic.number import Number, Tensor, coded, number_named, random_tensor, shift_of, shifted
@@ -353,8 +353,8 @@ def referenced(
     """
     each = zip(by_clip(sources, streams), of_clips(layer, computation, streams), strict=True)
     before = joined([sums(layer, stream, own.weights, own.bias, number) for stream, own in each])
-    shift = shift_before(before, computation.activation, number)
-    return activated(before, computation.activation, number, shift), replace(computation, shift=shift)
+    found = replace(computation, shift=shift_before(before, computation.activation, in_table(computation, number)))
+    return looked_up(before, found, number), found
 
 
 def _note(problems: Sequence[Problem], design: Accelerator, number: Number) -> str:

@@ -33,6 +33,7 @@ STATEMENTS = 300
 MEMORIES = {
     "IFMAP_EVEN": "u_ifmap__DOT__u_even__DOT__words", "IFMAP_ODD": "u_ifmap__DOT__u_odd__DOT__words",
     "WEIGHT_MEMORY": "u_weight__DOT__words", "BIAS_MEMORY": "biases",
+    "TABLE_MEMORY": "g_tables__DOT__u_tables__DOT__held",
 }  # fmt: skip
 
 
@@ -68,7 +69,8 @@ def _texts(folder: str) -> dict[str, str]:
 
 def names_header(core: Core) -> str:
     """Return what the bench has to know of a core."""
-    lines = [f"#define {name} root->{TOP}__DOT__core__DOT__{signal}" for name, signal in MEMORIES.items()]
+    there = {name: signal for name, signal in MEMORIES.items() if core.tables or name != "TABLE_MEMORY"}
+    lines = [f"#define {name} root->{TOP}__DOT__core__DOT__{signal}" for name, signal in there.items()]
     sizes = {
         "IFMAP_WORD": core.ifmap_word, "WEIGHT_WORD": core.weight_word, "BIAS_WORD": core.bias_bits * core.rows,
         "OFMAP_WORD": core.results * core.activation, "OUT_SUM_BITS": core.picked * (core.result_bits + 2),

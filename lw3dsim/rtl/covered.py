@@ -16,6 +16,7 @@ from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.map.group.orders import leader, users
 from lw3dsim.schedule.fused import stage_machines
 from lw3dsim.schedule.work import GroupWork, LayerWork
+from lw3dsim.technology.tables import CODE_BITS
 
 if TYPE_CHECKING:
     from lw3dsim.account.simulated import Unit
@@ -78,8 +79,6 @@ def group_refusal(unit: Unit, work: GroupWork, design: Accelerator) -> str:
             return (
                 "is a fused group that adds a tensor which no dense layer reads, or twice: the core has it in one order"
             )
-    if work.mapping.sliced:
-        return "is a fused group whose operands come chunk by chunk of channels: the core takes them a tile at a time"
     if group.stored:
         return "is a fused group that stores a tensor which others read besides: the core has one output"
     for layer, stage in zip(unit.layers, group.stages, strict=True):
@@ -110,13 +109,18 @@ def layer_refusal(layer: AnyLayer, problem: Problem, machine: Machine, design: A
         "has groups of several channels each: a core does dense and depthwise convolutions": (
             problem.structure == "grouped" and not problem.is_depthwise
         ),
-        "multiplies two computed tensors: in a core the factors are weights": problem.own_weights,
+        "multiplies matrices that are computed: a core has factors of channels, and weights": (
+            problem.own_weights and not problem.is_depthwise
+        ),
         "has Winograd operands that are narrowed by precision.transformed_data_bits or _weight_bits: those of a core "
         "are as wide as their transforms make them": algorithm.is_winograd and operands != full,
         "is a strided Winograd layer with weights transformed on chip: set winograd.weight_transform=offline": (
             machine.transforms_weights and algorithm.split != (1, 1, 1)
         ),
-        f"ends with {function}: a core has relu and no other function": function not in FUNCTIONS,
+        f"ends with {function}: a core has no table of it": function == "relu6",
+        f"ends with {function}, of {problem.output_bits} bits: a core looks up codes of {CODE_BITS} bits at most": (
+            function not in FUNCTIONS and problem.output_bits > CODE_BITS
+        ),
         **_widths(problem, design),
         "has several clips, or a state between clips: a core computes one": (
             problem.batch > 1 or problem.state_frames > 0

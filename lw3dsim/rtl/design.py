@@ -11,6 +11,7 @@ from lw3dsim.errors import InputError
 from lw3dsim.machine.near import kernel_words, patch_words, power_of_two, reach_words
 from lw3dsim.machine.records import Triple  # noqa: TC001  # read where a value is made
 from lw3dsim.technology.sram import buffers
+from lw3dsim.technology.tables import CODE_BITS
 from lw3dsim.transform.algorithms import Algorithm  # noqa: TC001  # read where a value is made
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Core(Value, frozen=True, kw_only=True):
     trg: int
     divided: int
     inverse: int
+    tables: int = 0
     inner: int = 0
     inner_staged: int = 1
 
@@ -145,6 +147,7 @@ class Core(Value, frozen=True, kw_only=True):
             "TRG": self.trg,
             "DIVIDED": self.divided,
             "INVERSE": self.inverse,
+            "TABLES": self.tables,
             "PARTS": self.parts,
             "PARTIAL_WORDS": self.partial_words,
             "INNER": self.inner,
@@ -166,7 +169,7 @@ AVERAGED_BITS = 10
 ROOM = {
     "ifmap_staged": "patch", "weight_staged": "kernels", "reach": "reach", "partial_words": "sums",
     "bias_memory": "biases", "inner": "elements", "inner_staged": "inner", "slots": "slots", "divided": "divided",
-    "inverse": "inverse",
+    "inverse": "inverse", "tables": "tables",
 }  # fmt: skip
 
 
@@ -224,6 +227,7 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         trg=int(not problems or any(one.means > 0 for one in problems)),
         divided=0 if problems else averaged,
         inverse=1 if problems else averaged,
+        tables=int(not problems and precision.activation_bits <= CODE_BITS),
     )
 
 

@@ -140,8 +140,10 @@ FIELDS = {
     "other_ring": Field(140, 2),
     "other_along": Field(142, 2),
     "other_axis": Field(144),
+    # The table in which results are looked up, from 1 on; 0: none. Bit 8: that is an operation more.
+    "table": Field(145),
 }
-PLACES = 145
+PLACES = 146
 
 
 def raised(**flags: bool) -> int:

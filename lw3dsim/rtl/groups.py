@@ -20,6 +20,8 @@ from lw3dsim.rtl.windows import Window
 from lw3dsim.rtl.words import of_bits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lw3dsim.arithmetic.number import Tensor
     from lw3dsim.arithmetic.place import Place
     from lw3dsim.rtl.design import Core
@@ -90,7 +92,7 @@ class GroupMaker(GroupTensors):
             fresh = Fresh(step in tile_of["ifmap"], step in tile_of["weight"], bool(places.waits[step]))
             if fresh.ifmap:
                 self.used[number] = tile_of["ifmap"][step]
-                self.load(self.used[number], self.at(step), number)
+                self.load(self.used[number], self.at(step), number, chunk)
             if fresh.weight:
                 self.load_weights(tile_of["weight"][step], number, chunk, place)
             maker.enter(place)
@@ -184,11 +186,13 @@ class GroupMaker(GroupTensors):
         begin, wide = kept.base + chunk * kept.pitch, place.n.stop - place.n.start
         return Elsewhere(Block(begin, wide, kept.pitch, window), 0, kept.tag)
 
-    def load(self, tile: int, at: tuple[int, int, int], number: int) -> None:
-        """Note the words of a tile that a stage is the first to use: of the input, or of what it adds."""
+    def load(self, tile: int, at: tuple[int, int, int], number: int, chunk: int) -> None:
+        """Note the words of a tile that a stage is the first to use: of the input, or of what it adds in a chunk."""
         operand = self.subject.operands[number]
         if operand is not None:
-            self.load_operand(tile, at, number, operand)
+            chunks = self.chunks_of(number, at)
+            here = chunks[chunk : chunk + 1] if self.subject.mapping.sliced else chunks
+            self.load_operand(tile, number, operand, here)
         elif 0 in self.rings:
             self.load_rings(tile, at, self.user[0])
         elif len(self.users[0]) > 1:
@@ -196,11 +200,11 @@ class GroupMaker(GroupTensors):
         else:
             self.load_input(tile, at, number)
 
-    def load_operand(self, tile: int, at: tuple[int, int, int], number: int, operand: Tensor) -> None:
-        """Note the words of a tile that a stage adds, in order, chunk by chunk."""
+    def load_operand(self, tile: int, number: int, operand: Tensor, chunks: Sequence[tuple[int, Place]]) -> None:
+        """Note the words of a tile that a stage adds, in order, of these ``chunks``."""
         bits, word, size, before = self.core.activation, self.core.ifmap_word, 0, len(self.notes.happenings)
         self.others[number] = {}
-        for chunk, place in self.chunks_of(number, at):
+        for chunk, place in chunks:
             t, h, w = (slice(first, first + new) for first, new in zip(place.origin, place.size, strict=True))
             values = np.moveaxis(operand[place.n, t, h, w], 0, -1).reshape(-1).astype(np.int64)
             self.others[number][chunk] = Block(size * (word // bits), len(values), 0)

@@ -82,7 +82,7 @@ class Room(Value, frozen=True, kw_only=True):
 
     ``kernels`` are words of a row, ``reach`` those in which lanes find inputs at one time, ``elements`` those of
     intermediate tensors, ``slots`` tiles that may come before the first of them is used. Means are made of sums of
-    ``divided`` bits, by products with numbers of ``inverse``.
+    ``divided`` bits, by products with numbers of ``inverse``. So many ``tables`` are looked up in.
     """
 
     patch: int
@@ -92,6 +92,7 @@ class Room(Value, frozen=True, kw_only=True):
     sums: int
     divided: int
     inverse: int
+    tables: int
     biases: int
     elements: int
     slots: int
@@ -105,6 +106,7 @@ class Notes:
     happenings: list[Happening] = field(default_factory=list)
     results: list[Results] = field(default_factory=list)
     bias_words: dict[tuple[int, ...], int] = field(default_factory=dict)
+    tables: dict[str, int] = field(default_factory=dict)
     drained_words: int = 0
     patch: int = 1
     kernels: int = 1
@@ -128,6 +130,7 @@ class Notes:
                 sums=self.sums,
                 divided=self.divided,
                 inverse=self.inverse,
+                tables=len(self.tables),
                 biases=len(self.bias_words),
                 elements=elements,
                 slots=slots,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.arithmetic.functions import is_table, table_of
 from lw3dsim.arithmetic.machine import Execution, load_weights
 from lw3dsim.arithmetic.operands import make_operands
 from lw3dsim.machine.microarchitecture import plain_array
@@ -182,6 +183,24 @@ class Maker:
             self.notes.happenings.append(Happening(0, "bias", known[key], word))
         return known[key]
 
+    def finishing(self, is_last: bool) -> dict[str, int]:
+        """Return what a descriptor says of what becomes of its sums, of which those of the last channels are results.
+
+        Notes the table in which they are looked up.
+        """
+        computation, number, tables = self.stage.computation, self.stage.number, self.notes.tables
+        function = computation.activation
+        if not is_table(function, number):
+            return {"shift": self.stage.shift}
+        if function not in tables:
+            begin, most = len(tables) << number.bits, number.largest
+            for code, value in zip(range(-most, most + 1), table_of(function, number).tolist(), strict=True):
+                at, mask = begin + code % (1 << number.bits), (1 << number.bits) - 1
+                self.notes.happenings.append(Happening(0, "table", at, value & mask))
+            tables[function] = len(tables) + 1
+        is_apart = self.stage.problem.ops_per_output > self.stage.problem.mix.lookups
+        return {"shift": computation.shift, "table": (tables[function] | is_apart << 8) if is_last else 0}
+
     def wave(self, place: Place, wave: Wave, ends: tuple[bool, bool], **more: int) -> None:
         """Note the descriptor of a wave, and where its results go."""
         problem, machine, stage = self.stage.problem, self.stage.machine, self.stage
@@ -226,7 +245,7 @@ class Maker:
                     "outputs": outputs,
                     "sums_base": sums_base,
                     "ofmap_base": base,
-                    "shift": stage.shift,
+                    **self.finishing(ends[1]),
                     "bias": self.bias_of(place, wave),
                     "repeats": 1,
                 }

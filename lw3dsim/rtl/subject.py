@@ -12,7 +12,7 @@ from lw3dsim.arithmetic.machine import execute
 from lw3dsim.arithmetic.moves import arranged
 from lw3dsim.arithmetic.number import Number, Tensor, random_tensor, shift_of, shifted
 from lw3dsim.base.caches import once
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.engine.trace import Trace  # noqa: TC001
@@ -172,12 +172,13 @@ def drawn_layer(network: Workload, unit: Unit, arch: Accelerator, seed: int, eng
     bench = Bench(network=network, design=arch, number=number, random=np.random.default_rng(seed), given=NOTHING)
     sources = [random_tensor(tuple(shape), integers(arch), bench.random) for shape in network.input_shapes(layer)]
     named = dict(zip(layer.inputs, sources, strict=True))
-    reference, computation = referenced(layer, sources, make_computation(bench, layer, named), number)
+    made = replace(make_computation(bench, layer, named), table_bits=arch.precision.activation_bits)
+    reference, computation = referenced(layer, sources, made, number)
     arranged_sources = arranged(layer, sources)
-    made = make_subject(unit.name, work.problem, work.mapping, arch, computation, arranged_sources, engine)
-    if not np.array_equal(made.output, reference):
+    subject = make_subject(unit.name, work.problem, work.mapping, arch, computation, arranged_sources, engine)
+    if not np.array_equal(subject.output, reference):
         raise AssertionError(f"{unit.name}: executed and direct computation differ")
-    return made
+    return subject
 
 
 def drawn_group(network: Workload, unit: Unit, arch: Accelerator, seed: int, engine: str) -> GroupSubject:
@@ -212,7 +213,7 @@ def make_group(
     each = zip(layers, computations, machines, work.group.stages, work.mapping.parallel, strict=True)
     for layer, computation, machine, problem, parallel in each:
         sources = [tensors[one] for one in layer.inputs]
-        output, own = referenced(layer, sources, computation, number)
+        output, own = referenced(layer, sources, replace(computation, table_bits=narrow.bits), number)
         shift = shift_of(output, narrow)
         tensors[layer.name] = shifted(output, shift, narrow)
         stages.append(

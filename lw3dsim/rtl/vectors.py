@@ -242,7 +242,7 @@ class VectorMaker(Maker):
             else:
                 here, outputs = np.split(outputs, [run.groups * run.outputs])
             made = {
-                **self.fields_of(run), **self.fields_elsewhere(run), **self.kept(place, run),
+                **self.fields_of(run), **self.fields_elsewhere(run), **self.kept(place, run), **self.finishing(ends[1]),
                 **self.drained(run, here, ends),
             }  # fmt: skip
             self.notes.waves.append(packed({**common, "flags": flags, **made}))
@@ -287,7 +287,6 @@ class VectorMaker(Maker):
             "taps_w": 1,
             "depths": 1,
             "outputs": run.outputs,
-            "shift": stage.shift,
         }
         # From the last along an inner axis the next one begins anew.
         for axis, name in enumerate("thw"):

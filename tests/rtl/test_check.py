@@ -41,8 +41,12 @@ layers:
   - {name: stem, kind: conv3d, inputs: [clip], out_channels: 8, kernel: [3, 3, 3], padding: [1, 1, 1], activation: relu}
   - {name: point, kind: conv3d, inputs: [stem], out_channels: 12, kernel: [1, 1, 1], bias: true}
   - {name: pool, kind: pool3d, inputs: [point], mode: max, kernel: [1, 2, 2]}
-  - {name: soft, kind: activation, inputs: [pool], activation: sigmoid}
+  - {name: squeeze, kind: pool3d, inputs: [pool], mode: avg, kernel: global}
+  - {name: excite, kind: conv3d, inputs: [squeeze], out_channels: 12, kernel: [1, 1, 1], activation: sigmoid}
+  - {name: gate, kind: gate, inputs: [pool, excite], activation: swish}
+  - {name: soft, kind: softmax, inputs: [gate]}
 """
+DONE = ["stem", "point", "pool", "squeeze", "excite", "gate"]
 SMALL = ("pe.rows=4", "pe.cols=3", "pe.mults_per_pe=4", "pe.acc_depth=4", "pe.pipeline_stages=5", "vector_lanes=4")
 PORTS = tuple(f"buffers.{name}_port_bytes=8" for name in ("ifmap", "weight", "ofmap"))
 
@@ -167,10 +171,11 @@ def test_layers_are_checked_from_the_command_line(folder, tiny):
     assert done.exit_code == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["equal"]
-    assert [layer["name"] for layer in result["layers"]] == ["stem", "point", "pool"]
+    assert [layer["name"] for layer in result["layers"]] == DONE
     assert all(layer["core_cycles"] == layer["drained_cycles"] > 0 for layer in result["layers"])
-    assert [layer["outputs"] for layer in result["layers"]] == [8 * 4 * 8 * 8, 12 * 4 * 8 * 8, 12 * 4 * 4 * 4]
-    assert result["refused"] == ["soft ends with sigmoid: a core has relu and no other function"]
+    pooled = 12 * 4 * 4 * 4
+    assert [layer["outputs"] for layer in result["layers"]] == [8 * 4 * 8 * 8, 12 * 4 * 8 * 8, pooled, 12, 12, pooled]
+    assert result["refused"] == ["soft is of kind softmax: a core has no powers and no roots"]
 
 
 def test_a_layer_inside_a_group_stands_for_the_group():
@@ -208,7 +213,7 @@ def test_a_layer_of_another_width_than_the_core_is_refused(tmp_path):
 def test_a_layer_that_there_is_no_core_of_is_refused(tiny):
     done = command("rtl", "check", tiny, "--arch", "edge_small", "--layers", "soft")
     assert done.exit_code == 2
-    assert "tiny: soft ends with sigmoid" in done.stderr
+    assert "tiny: soft is of kind softmax" in done.stderr
     assert "--layers" in done.stderr
 
 
@@ -349,9 +354,9 @@ def test_programs_go_with_a_core(tmp_path, tiny):
 def test_layers_are_checked_from_python(folder, tiny):
     options = Options(arch="edge_small", overrides=(*SMALL, *PORTS))
     # The core of the layers above, which is built.
-    result = check_core(tiny, options, layers=["stem", "point", "pool"], folder=str(folder))
+    result = check_core(tiny, options, layers=DONE, folder=str(folder))
     assert result.equal
-    assert [layer.name for layer in result.layers] == ["stem", "point", "pool"]
+    assert [layer.name for layer in result.layers] == DONE
     with pytest.raises(InputError, match="has no layer pint"):
         check_core(tiny, options, layers=["pint"])
 
@@ -428,7 +433,7 @@ def test_a_layer_that_no_counters_walk_over_is_named_beside_those_that_run(folde
     done = command("rtl", "check", *ask, "--build", str(folder), "--format", "json")
     assert done.exit_code == 0, done.stderr
     result = json.loads(done.stdout)
-    assert [layer["name"] for layer in result["layers"]] == ["stem", "point", "pool"]
+    assert [layer["name"] for layer in result["layers"]] == DONE
     assert result["refused"][-1].startswith("gaps has stride 1x3x1 and dilation 1x2x1, which leave what a round reads")
     done = command("rtl", "export", "--workload", *ask, "--out", str(tmp_path / "core"))
     assert done.exit_code == 0

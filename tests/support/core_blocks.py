@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 from core_groups import drawn_problem, fitting
-from cores import REACH
+from cores import has_room
+from vector_layers import FUNCTIONS
 
 from lw3dsim.describe.workload import Add, Conv3d, Mul, Shape
 from lw3dsim.machine.microarchitecture import parallel_modes
@@ -29,7 +30,7 @@ class Chain:
         layer = Conv3d(
             name=f"x{len(self.layers)}", inputs=(name,), kernel=kernel, stride=stride, out_channels=channels,
             padding=tuple(k // 2 for k in kernel), groups=shape.channels if is_depthwise else 1,
-            activation=self.draw.choice(["none", "relu"]),
+            activation=self.draw.choice(FUNCTIONS),
         )  # fmt: skip
         return self.put(layer, shape)
 
@@ -57,7 +58,10 @@ class Chain:
             own = stride if number == strided else (1, 1, 1)
             self.conv(channels, kernel, own, reads=None if number else begins, is_depthwise=is_depthwise)
         kind = draw.choice([Add, Add, Mul])
-        self.put(kind(name=f"x{len(self.layers)}", inputs=(self.name, short[0])), self.shape)
+        self.put(
+            kind(name=f"x{len(self.layers)}", inputs=(self.name, short[0]), activation=draw.choice(FUNCTIONS)),
+            self.shape,
+        )
 
 
 def drawn_chain(draw):
@@ -96,8 +100,7 @@ def drawn_block_group(name, seed, arch):
         if keeps and not any(rings(group, mapping)):
             continue
         drawn = fitting(group, mapping, layers, arch, seed)
-        # Lanes of the cores of the tests find inputs in so many words.
-        if drawn and drawn[1].reach <= REACH[name]:
+        if drawn and has_room(name, drawn[1]):
             return drawn[0]
 
 

@@ -6,13 +6,14 @@ import random
 from functools import partial
 
 import numpy as np
-from cores import REACH
+from cores import has_room
 from paper import problem_of
+from vector_layers import FUNCTIONS
 
 from lw3dsim.arithmetic.computation import Computation
-from lw3dsim.arithmetic.direct import computation_of
+from lw3dsim.arithmetic.direct import computation_of, factors
 from lw3dsim.arithmetic.number import random_tensor
-from lw3dsim.describe.workload import Activation, Add, Conv3d, Mul, Pool3d, Shape, Slice, Trg
+from lw3dsim.describe.workload import Activation, Add, Conv3d, Gate, Mul, Pool3d, Shape, Slice, Trg
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.machine.problem import make_problem
@@ -30,8 +31,11 @@ DENSE = [(1, 1, 1), (1, 1, 1), (3, 1, 1), (1, 3, 3), (2, 2, 1)]
 DEPTHWISE = [(1, 3, 3), (3, 1, 1), (1, 2, 3)]
 
 
-def drawn_pool(draw, number, shape):
-    """Return a layer of the vector unit: a pool, a slice, TRG, `relu`, or a sum or product with a tensor from DRAM."""
+def drawn_pool(draw, number, shape, *, gates):
+    """Return a layer of the vector unit: a pool, a slice, TRG, a function, or a sum or product with a tensor from DRAM.
+
+    With ``gates`` there may be a product with factors of channels, which the array makes.
+    """
     name, inputs = f"x{number}", (f"x{number - 1}",)
     kernel = tuple(draw.randint(1, min(3, size)) for size in shape.extent)
     make = (
@@ -39,23 +43,31 @@ def drawn_pool(draw, number, shape):
             name=name, inputs=inputs, mode=draw.choice(["max", "avg"]), kernel=kernel,
             stride=tuple(draw.randint(1, k) for k in kernel), padding=tuple(draw.randint(0, k // 2) for k in kernel),
         ),
-        lambda: Activation(name=name, inputs=inputs, activation="relu"),
-        lambda: draw.choice([Add, Mul])(name=name, inputs=(*inputs, f"y{number}")) if number else None,
+        lambda: Activation(name=name, inputs=inputs, activation=draw.choice(FUNCTIONS[2:])),
+        lambda: draw.choice([Add, Mul])(
+            name=name, inputs=(*inputs, f"y{number}"), activation=draw.choice(FUNCTIONS)
+        ) if number else None,
         lambda: Slice(name=name, inputs=inputs, dim="height", start=0, stop=draw.randint(1, shape.height)),
         lambda: Trg(name=name, inputs=inputs),
         lambda: Pool3d(name=name, inputs=inputs, mode=draw.choice(["max", "avg"]), kernel="global"),
+        lambda: Gate(name=name, inputs=(*inputs, f"z{number}"), activation=draw.choice(FUNCTIONS)) if gates else None,
     )  # fmt: skip
     return draw.choice((make[0], *make))() or make[0]()
 
 
-def drawn_layers(draw, shape, *, pools=False):
+def shapes_of(layer, shape):
+    """Return the shapes of what a layer reads: tensors of one, or factors of its channels beside."""
+    return (shape, Shape(shape.channels, 1, 1, 1)) if isinstance(layer, Gate) else (shape,) * len(layer.inputs)
+
+
+def drawn_layers(draw, shape, *, pools=False, gates=False):
     """Return the layers of a group, some of which may be ``pools``, and the shape of what each reads."""
     layers, shapes = [], []
     for number in range(draw.randint(2, 4)):
         if pools and draw.random() < 0.5:
-            layers.append(drawn_pool(draw, number, shape))
+            layers.append(drawn_pool(draw, number, shape, gates=gates))
             shapes.append(shape)
-            shape = layers[-1].output_shape((shape,) * len(layers[-1].inputs))
+            shape = layers[-1].output_shape(shapes_of(layers[-1], shape))
             continue
         is_depthwise = draw.random() < (0.2 if number == 0 else 0.45)
         kernel = draw.choice(DEPTHWISE if is_depthwise else DENSE)
@@ -65,7 +77,7 @@ def drawn_layers(draw, shape, *, pools=False):
             name=f"x{number}", inputs=(f"x{number - 1}",), kernel=kernel, stride=stride,
             out_channels=shape.channels if is_depthwise else draw.randint(1, 9),
             padding=tuple(draw.choice([0, k // 2]) for k in kernel), groups=shape.channels if is_depthwise else 1,
-            activation=draw.choice(["none", "relu"]),
+            activation=draw.choice(FUNCTIONS),
         )  # fmt: skip
         layers.append(layer)
         shapes.append(shape)
@@ -75,6 +87,9 @@ def drawn_layers(draw, shape, *, pools=False):
 
 def drawn_problem(name, layer, shape, arch):
     """Return a layer: direct, or a temporal one in the algorithm of the core."""
+    if isinstance(layer, Gate):
+        algorithm, shapes = candidates(layer, "direct", 2, 2)[0], shapes_of(layer, shape)
+        return make_problem(layer, shapes, layer.output_shape(shapes), algorithm, arch)
     if not isinstance(layer, Conv3d):
         return problem_of(layer, shape, arch)
     is_fast = name != "trees" and layer.kernel == (3, 1, 1) and layer.stride[0] == 1
@@ -100,11 +115,13 @@ def drawn_group(name, seed, arch, *, keeps=False, pools=False):
     draw = random.Random(seed)  # noqa: S311
     while True:
         shape = Shape(draw.randint(1, 9), *(draw.randint(1, 8) for _ in range(3)))
-        layers, shapes = drawn_layers(draw, shape, pools=pools)
+        # Factors are as wide as activations; so are weights of a core that multiplies by either.
+        gates = arch.precision.weight_bits == arch.precision.activation_bits
+        layers, shapes = drawn_layers(draw, shape, pools=pools, gates=gates)
         if pools and all(isinstance(layer, Conv3d) for layer in layers):
             continue
         problems = tuple(map(partial(drawn_problem, name, arch=arch), layers, shapes))
-        group = Group(problems, tuple("dram" if len(layer.inputs) > 1 else "none" for layer in layers))
+        group = Group(problems, tuple("dram" if len(layer.streams) > 1 else "none" for layer in layers))
         size = [draw.choice([1, draw.randint(1, out), out]) for out in problems[-1].out]
         size[0] = group.extent[0] if group.takes_all_frames else size[0]
         mapping = GroupMapping(
@@ -112,13 +129,13 @@ def drawn_group(name, seed, arch, *, keeps=False, pools=False):
             warm_up=keeps and draw.random() < 0.4,
             chunks=tuple(draw.randint(1, group.channels[run.stop]) for run in group.runs),
             resident=tuple(draw.random() < 0.4 for _ in layers),
+            sliced="dram" in group.operands and draw.random() < 0.5,
             parallel=tuple(draw.choice(parallel_modes(problem, arch)) for problem in problems),
         )  # fmt: skip
         if keeps and not any(rings(group, mapping)):
             continue
         made = fitting(group, mapping, layers, arch, seed)
-        # Lanes of the cores of the tests find inputs in so many words.
-        if made and made[1].reach <= REACH[name]:
+        if made and has_room(name, made[1]):
             return made[0]
 
 
@@ -134,8 +151,13 @@ def fitting(group, mapping, layers, arch, seed):
 def group_subject(work, layers, arch, seed=0):
     """Return a group on tensors that are drawn."""
     rng, number = np.random.default_rng(seed), integers(arch)
-    computations = []
+    computations, known = [], {}
     for layer, problem in zip(layers, work.group.stages, strict=True):
+        if isinstance(layer, Gate):
+            known[layer.inputs[1]] = random_tensor((problem.n, 1, 1, 1), number, rng)
+            weights = factors(layer, known[layer.inputs[1]])
+            computations.append(computation_of(layer, Shape(problem.n, *problem.inp), weights, None))
+            continue
         if not isinstance(layer, Conv3d):
             computations.append(computation_of(layer, Shape(problem.n, *problem.inp), None, None))
             continue
@@ -145,7 +167,7 @@ def group_subject(work, layers, arch, seed=0):
         computations.append(Computation(reduction="sum", weights=weights, bias=bias, activation=layer.activation))
     first = work.group.stages[0]
     source = random_tensor((work.group.channels[0], *first.inp), number, rng)
-    known = {layers[0].inputs[0]: source}
+    known[layers[0].inputs[0]] = source
     for layer, problem in zip(layers, work.group.stages, strict=True):
-        known |= {name: random_tensor((problem.n, *problem.inp), number, rng) for name in layer.inputs[1:]}
+        known |= {name: random_tensor((problem.n, *problem.inp), number, rng) for name in layer.streams[1:]}
     return make_group("x", work, layers, arch, computations, known)

@@ -6,12 +6,14 @@ import random
 
 import numpy as np
 from paper import machine, problem_of, tiles
-from vector_layers import drawn_vector_layer, vector_subject
+from vector_layers import FUNCTIONS, drawn_vector_layer, vector_subject
 
 from lw3dsim.arithmetic.computation import Computation
-from lw3dsim.arithmetic.number import random_tensor
+from lw3dsim.arithmetic.functions import is_table
+from lw3dsim.arithmetic.number import random_tensor, shift_of
 from lw3dsim.base.values import replace
 from lw3dsim.describe.workload import Conv3d, Shape
+from lw3dsim.machine.near import patch_words
 from lw3dsim.machine.problem import make_problem
 from lw3dsim.rtl.build import build, run
 from lw3dsim.rtl.check import compare
@@ -86,7 +88,7 @@ def drawn_layer(name, seed, arch):
         channels = made = groups
     layer = Conv3d(
         name="x", inputs=("i",), out_channels=made, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
-        groups=groups,
+        groups=groups, activation=draw.choice(FUNCTIONS),
     )  # fmt: skip
     shape = Shape(channels, *size)
     cube = draw.choice(["nested", "winograd3d"])
@@ -101,7 +103,7 @@ def drawn_layer(name, seed, arch):
         *(draw.choice([1, draw.randint(1, out), draw.randint(1, out)]) for out in problem.out),
         order=draw.choice(["weights_outer", "tiles_outer"]), parallel=draw.choice(modes),
     )  # fmt: skip
-    return problem, mapping, draw.choice(["none", "relu"])
+    return problem, mapping, layer.activation
 
 
 def drawn_subject(name, seed, arch):
@@ -120,6 +122,9 @@ def subject_of(problem, mapping, activation, arch, seed=0):
         bias=random_tensor((channels,), number, rng), activation=activation,
     )  # fmt: skip
     source = random_tensor((problem.input_channels, *problem.inp), number, rng)
+    if is_table(activation, number):
+        plain = make_subject("x", problem, mapping, arch, replace(computation, activation="none"), [source])
+        computation = replace(computation, shift=shift_of(plain.output, number), table_bits=number.bits)
     return make_subject("x", problem, mapping, arch, computation, [source])
 
 
@@ -137,9 +142,14 @@ def built(name, folder):
     problems += [problem_of(*drawn_vector_layer(seed), arch) for seed in range(40)]
     core = replace(
         make_core(arch, problems), own_inputs=1, reach=REACH[name], partial_words=48, inner=1 << 15,
-        inner_staged=128, slots=SLOTS, trg=1, divided=17, inverse=17,
+        inner_staged=128, slots=SLOTS, trg=1, divided=17, inverse=17, tables=3,
     )  # fmt: skip
     return arch, core, build(core, folder)
+
+
+def has_room(name, room):
+    """Return whether a core of the tests has room for what a program stages."""
+    return room.reach <= REACH[name] and room.patch <= patch_words(arch_of(name))
 
 
 def counted(answers):

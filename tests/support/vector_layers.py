@@ -7,13 +7,17 @@ import random
 import numpy as np
 from paper import problem_of, tiles
 
-from lw3dsim.arithmetic.direct import computation_of, sums
+from lw3dsim.arithmetic.direct import computation_of
 from lw3dsim.arithmetic.moves import arranged
 from lw3dsim.arithmetic.number import random_tensor
+from lw3dsim.base.values import replace
 from lw3dsim.describe.workload import Activation, Add, Concat, Mul, Pad, Pool3d, Shape, Slice, Trg
+from lw3dsim.network.execution import referenced
 from lw3dsim.rtl.subject import integers, make_subject
 
 ONE, TWO = ("i",), ("i", "j")
+# What layers end with: some of it is looked up.
+FUNCTIONS = ("none", "none", "relu", "relu", "swish", "sigmoid", "hard_swish")
 
 
 def _pool(draw, size):
@@ -30,13 +34,13 @@ def drawn_vector_layer(seed):
     """Return a layer of the vector unit, and the shape of its inputs."""
     draw = random.Random(seed)  # noqa: S311
     shape = Shape(draw.randint(1, 20), *(draw.randint(1, 8) for _ in range(3)))
-    function = draw.choice(["none", "relu"])
+    function = draw.choice(FUNCTIONS)
     made = (
         lambda: _pool(draw, shape.extent),
         lambda: _pool(draw, shape.extent),
         lambda: Add(name="x", inputs=draw.choice([TWO, (*TWO, "k")]), activation=function),
         lambda: Mul(name="x", inputs=TWO, activation=function),
-        lambda: Activation(name="x", inputs=ONE, activation="relu"),
+        lambda: Activation(name="x", inputs=ONE, activation=draw.choice(FUNCTIONS[2:])),
         lambda: Trg(name="x", inputs=ONE),
         lambda: Slice(name="x", inputs=ONE, dim="width", start=0, stop=shape.width, step=draw.randint(1, 2)),
         lambda: Pad(name="x", inputs=ONE, padding=(0, draw.randint(0, 2), 1)),
@@ -56,8 +60,8 @@ def vector_subject(seed, arch):
         *(draw.randint(1, out) for out in problem.out[1:]),
     )  # fmt: skip
     sources = [random_tensor((one.channels, *one.extent), number, rng) for one in shapes]
-    computation = computation_of(layer, shape, None, None)
+    made = replace(computation_of(layer, shape, None, None), table_bits=number.bits)
+    wanted, computation = referenced(layer, sources, made, number)
     subject = make_subject("x", problem, mapping, arch, computation, arranged(layer, sources))
-    wanted = sums(layer, sources, None, None, number)
-    assert np.array_equal(subject.output, np.maximum(wanted, 0) if computation.activation == "relu" else wanted)
+    assert np.array_equal(subject.output, wanted)
     return subject

@@ -3,7 +3,7 @@
 // Usage: bench PROGRAM LOG. A line of the program that is no comment (#) is
 //   wave HEX                      the next descriptor
 //   at CYCLE                      what follows happens at the begin of this cycle
-//   ifmap|weight|bias ADDRESS HEX a word that DMA has written
+//   ifmap|weight|bias|table ADDRESS HEX a word that DMA has written
 //   ifmap_tile|weight_tile SLOT   a tile has arrived
 //   room N                        so many stores have left
 //   pause 1                       DMA has the only port of a buffer in this cycle: the core stands still
@@ -34,7 +34,8 @@ struct Event { uint64_t cycle; std::string kind; uint64_t number; std::string he
 
 template <class Wide> void put(Wide& port, const std::string& hex, int bits) {
     uint32_t* words = reinterpret_cast<uint32_t*>(&port);
-    for (int i = 0; i < (bits + 31) / 32; i++) words[i] = 0;
+    if (bits > 16) for (int i = 0; i < (bits + 31) / 32; i++) words[i] = 0;
+    else port = Wide();
     int nibble = 0;
     for (auto at = hex.rbegin(); at != hex.rend(); ++at, ++nibble) {
         uint64_t digit = *at <= '9' ? *at - '0' : *at - 'a' + 10;
@@ -142,6 +143,9 @@ int main(int argc, char** argv) {
             if (event.kind == "ifmap") put(event.number % 2 ? IFMAP_ODD[event.number / 2] : IFMAP_EVEN[event.number / 2], event.hex, IFMAP_WORD);
             else if (event.kind == "weight") put(WEIGHT_MEMORY[event.number], event.hex, WEIGHT_WORD);
             else if (event.kind == "bias") put(BIAS_MEMORY[event.number], event.hex, BIAS_WORD);
+#ifdef TABLE_MEMORY
+            else if (event.kind == "table") put(TABLE_MEMORY[event.number], event.hex, RESULT_BITS);
+#endif
             else if (event.kind == "ifmap_tile") core.ifmap_arrives |= 1u << event.number;
             else if (event.kind == "weight_tile") core.weight_arrives |= 1u << event.number;
             else if (event.kind == "room") core.room = event.number;
@@ -164,7 +168,7 @@ int main(int argc, char** argv) {
         weight_words += core.weight_reads;
         products += ones(core.works, FILES);
         updates += ones(core.updates, FILES);
-        operations += ones(core.operates, LANES);
+        operations += ones(core.operates, LANES) + (core.out_write && core.out_looks ? core.out_count : 0);
         if ((core.first && ones(core.updates, FILES)) || (core.operates_first && ones(core.operates, LANES))) fprintf(log, "first %lu\n", cycle);
         ofmap_words += core.out_write + core.out_read + core.inner_reads;
         if (core.out_write && !core.out_wide) {

@@ -34,6 +34,7 @@ module lw_bench #(
     parameter int TRG = 1,
     parameter int DIVIDED = 16,
     parameter int INVERSE = 16,
+    parameter int TABLES = 1,
     parameter int PARTS = 1,
     parameter int PARTIAL_WORDS = 1,
     parameter int INNER = 0,
@@ -49,7 +50,7 @@ module lw_bench #(
     input  logic                                 rst,
     input  logic                                 wave_valid,
     output logic                                 wave_ready,
-    input  logic [2319:0]                        wave,
+    input  logic [2335:0]                        wave,
     input  logic [SLOTS-1:0]                     ifmap_arrives,
     input  logic [SLOTS-1:0]                     weight_arrives,
     input  logic [31:0]                          room,
@@ -68,6 +69,7 @@ module lw_bench #(
     output logic                                 out_write,
     output logic                                 out_read,
     output logic                                 out_wide,
+    output logic                                 out_looks,
     output logic [31:0]                          out_to,
     output logic [15:0]                          out_count,
     output logic [OFMAP_WORD/ACTIVATION*ACTIVATION-1:0] out_word,
@@ -75,6 +77,7 @@ module lw_bench #(
 );
     assign out_read = core.out_read;
     assign out_wide = core.out_wide;
+    assign out_looks = core.out_looks;
     assign ifmap_reads = core.ifmap_reads;
     assign weight_reads = core.weight_reads;
     assign inner_reads = core.inner_reads;
@@ -91,11 +94,11 @@ module lw_bench #(
 
     lw_core #(
         .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACE_BITS(PLACE_BITS), .OWN_INPUTS(OWN_INPUTS), .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .PLAIN(PLAIN), .ONCHIP(ONCHIP), .SUM(SUM), .TRANSFORM(TRANSFORM), .RESULT(RESULT), .BIAS(BIAS), .STAGES(STAGES), .LATENCY(LATENCY), .SLOTS(SLOTS), .IFMAP_WORD(IFMAP_WORD), .IFMAP_WORDS(IFMAP_WORDS), .IFMAP_STAGED(IFMAP_STAGED), .WEIGHT_WORD(WEIGHT_WORD), .WEIGHT_WORDS(WEIGHT_WORDS), .WEIGHT_STAGED(WEIGHT_STAGED), .REACH(REACH), .GRAIN(GRAIN), .OFMAP_WORD(OFMAP_WORD), .OFMAP_WORDS(OFMAP_WORDS), .BIAS_WORDS(BIAS_WORDS), .VECTOR_LANES(VECTOR_LANES), .VECTOR(VECTOR), .PRODUCTS(PRODUCTS), .TRG(TRG),
-        .DIVIDED(DIVIDED), .INVERSE(INVERSE), .PARTS(PARTS), .PARTIAL_WORDS(PARTIAL_WORDS), .INNER(INNER), .INNER_STAGED(INNER_STAGED), .STAGED_GRAIN(STAGED_GRAIN), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
+        .DIVIDED(DIVIDED), .INVERSE(INVERSE), .TABLES(TABLES), .PARTS(PARTS), .PARTIAL_WORDS(PARTIAL_WORDS), .INNER(INNER), .INNER_STAGED(INNER_STAGED), .STAGED_GRAIN(STAGED_GRAIN), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
     ) core (
         .dma_clk(clk), .pause, .rst, .wave_valid, .wave_ready, .wave, .ifmap_arrives, .weight_arrives, .room, .step_starts, .step_ends,
         .step_drains, .idle, .ifmap_write(1'b0), .ifmap_address('0), .ifmap_data('0), .weight_write(1'b0),
-        .weight_address('0), .weight_data('0), .bias_write(1'b0), .bias_address('0), .bias_data('0), .ofmap_read(1'b0),
+        .weight_address('0), .weight_data('0), .bias_write(1'b0), .bias_address('0), .bias_data('0), .table_write(1'b0), .table_address('0), .table_data('0), .ofmap_read(1'b0),
         .ofmap_address('0), .ofmap_data()
     );
 endmodule

@@ -36,6 +36,7 @@ module lw_core #(
     parameter int TRG = 1,
     parameter int DIVIDED = 16,          // bits of sums of which there are means; 0: there are none
     parameter int INVERSE = 16,          // of the inverse of how many values they are of
+    parameter int TABLES = 1,            // of activations
     parameter int PARTS = 1,             // places of the largest tile in a multiplier's accumulators
     parameter int PARTIAL_WORDS = 1,     // of partial sums of a depth
     parameter int INNER = 0,             // elements of intermediate tensors of fused groups
@@ -49,7 +50,7 @@ module lw_core #(
     input  logic                   rst,
     input  logic                   wave_valid,
     output logic                   wave_ready,
-    input  logic [2319:0]          wave,
+    input  logic [2335:0]          wave,
     input  logic                   ifmap_write,
     input  logic [31:0]            ifmap_address,
     input  logic [IFMAP_WORD-1:0]  ifmap_data,
@@ -61,6 +62,11 @@ module lw_core #(
     input  logic [15:0]            bias_address,
     /* verilator lint_on UNUSEDSIGNAL */
     input  logic [ROWS*BIAS-1:0]   bias_data,
+    /* verilator lint_off UNUSEDSIGNAL */  // of tables
+    input  logic                   table_write,
+    input  logic [31:0]            table_address,
+    input  logic [ACTIVATION-1:0]  table_data,
+    /* verilator lint_on UNUSEDSIGNAL */
     input  logic                   ofmap_read,
     input  logic [31:0]            ofmap_address,
     output logic [OFMAP_WORD-1:0]  ofmap_data,
@@ -285,6 +291,15 @@ module lw_core #(
         .out({weight_comes, weight_set, weight_which, weight_of_row})
     );
 
+    // Of the last channels there may be fewer than multipliers.
+    logic [15:0] rounds_left;
+    always_ff @(posedge clk)
+        if (feed_start) rounds_left <= next_taken ? next[16*F_ROUNDS+:16] - 16'd1 : rounds_left - 16'd1;
+    wire [15:0] channels = rounds_left < now[16*F_GROUPS+:16] ? now[16*F_LAST_CHANNELS+:16] :
+                           now[16*F_FULL_CHANNELS+:16];
+    // What lanes have made of a group they look up in a cycle more.
+    wire looks = TABLES != 0 && now[16*F_TABLE+8] && now[16*F_VECTOR+:3] != 3'd0 && rounds_left == 16'd0;
+
     // The feed, and where its lanes and rows find their operands.
     wire works_now, bank, set, first, deepest, ends_tile;
     wire [15:0] tap_t, tap_h, tap_w, depth;
@@ -295,7 +310,7 @@ module lw_core #(
     lw_feed #(.ONCHIP(ONCHIP)) u_feed (
         .clk, .rst, .start(feed_start), .bank_in(feed_bank), .set_in(feed_set), .opens_in(feed_opens),
         .frames(now[16*F_TAPS_T+:16]), .rows(now[16*F_TAPS_H+:16]), .columns(now[16*F_TAPS_W+:16]),
-        .depths(now[16*F_DEPTHS+:16]), .passes, .tiles(now[16*F_TRANSFORMS_IN+:16]), .tiles_each(in_tiles),
+        .depths(now[16*F_DEPTHS+:16]), .passes, .tiles(looks ? 16'd2 : now[16*F_TRANSFORMS_IN+:16]), .tiles_each(in_tiles),
         .cycles_each(in_cycles), .kernels(now[16*F_TRANSFORMS_WEIGHTS+:16]), .kernels_each(kernel_tiles), .kernel_cycles,
         .busy(feed_busy), .works(works_now), .last(feed_last), .bank, .set, .first,
         .frame(tap_t), .row(tap_h), .column(tap_w), .depth, .place, .part, .ends_tile, .deepest
@@ -314,12 +329,6 @@ module lw_core #(
         .pitch_t(now[16*F_PITCH_T+:AT]), .pitch_h(now[16*F_PITCH_H+:AT]), .pitch_w(now[16*F_PITCH_W+:AT]),
         .tap(tap[AT-1:0]), .begins(depth == 16'd0), .places
     );
-    // Of the last channels there may be fewer than multipliers.
-    logic [15:0] rounds_left;
-    always_ff @(posedge clk)
-        if (feed_start) rounds_left <= next_taken ? next[16*F_ROUNDS+:16] - 16'd1 : rounds_left - 16'd1;
-    wire [15:0] channels = rounds_left < now[16*F_GROUPS+:16] ? now[16*F_LAST_CHANNELS+:16] :
-                           now[16*F_FULL_CHANNELS+:16];
     wire [15:0] working = deepest ? now[16*F_LAST_LANES+:16] : lanes;
 
     wire go, go_bank, go_set, go_first, go_tree;
@@ -427,7 +436,8 @@ module lw_core #(
     lw_drain #(
         .ADDRESS(32), .WORD(OFMAP_WORD), .SUM(RESULT), .RESULTS(RESULTS), .LANES(VECTOR_LANES), .PARTS(PARTS)
     ) u_drain (
-        .clk, .rst, .start(drain_start), .bank_in(drain_bank), .sums_in, .sums_out, .here,
+        .clk, .rst, .start(drain_start), .bank_in(drain_bank), .sums_in, .sums_out,
+        .looks_up(TABLES != 0 && leaving[16*F_TABLE+:8] != 8'd0 && !is_vector && !sums_out), .here,
         .outputs(leaving[16*F_OUTPUTS+:32]), .depths(leaving[16*F_DEPTHS+:16]), .passes(leaving_passes),
         .tiles(leaving[16*F_TRANSFORMS_OUT+:16]), .tiles_each(out_tiles), .cycles_each(out_cycles),
         .base(leaving[16*F_OFMAP_BASE+:32]), .sums_base(leaving[16*F_SUMS_BASE+:32]), .busy(drain_busy),
@@ -571,8 +581,9 @@ module lw_core #(
     logic [ROWS*BIAS-1:0] biases[BIAS_WORDS]  /*verilator public_flat_rw*/;
     always_ff @(posedge dma_clk) if (bias_write) biases[bias_address[BIAS_INDEX-1:0]] <= bias_data;
     /* verilator lint_off UNUSEDSIGNAL */  // watched by test benches
-    wire [PICKED*(RESULT+2)-1:0] finished;
-    wire [PICKED*ACTIVATION-1:0] results;
+    wire [PICKED*(RESULT+2)-1:0] finished, totals;
+    wire [PICKED*ACTIVATION-1:0] results, codes;
+    wire out_looks;  // results of lanes are looked up
     /* verilator lint_on UNUSEDSIGNAL */
     lw_vector #(
         .ROWS(ROWS), .SUM(RESULT), .BIAS(BIAS), .BITS(ACTIVATION), .RESULTS(PICKED), .VECTOR(VECTOR), .LANES(VECTOR_LANES),
@@ -581,8 +592,38 @@ module lw_core #(
         .sums(picked), .partials, .adds(out_adds), .kind(out_vector), .added, .rows(from_rows), .biases(biases[out_bias]),
         .divides(out_divides), .inverse(division[DIVISION-1-:INVERSE]), .offset(division[SHIFTED+:DIVIDED+INVERSE]),
         .inverse_shift(division[SHIFTED-1:0]),
-        .relu(out_relu), .shift(out_shift), .finished, .results
+        .relu(out_relu), .shift(out_shift), .finished(totals), .results(codes)
     );
+    generate
+        if (TABLES != 0) begin : g_tables
+            // Which table it is follows the words.
+            wire [8:0] table_soon, table_then, table_late, table_now;
+            lw_delay #(.BITS(9), .STAGES(LATENCY + 1 + STAGES)) u_soon (
+                .clk, .in(sums_out ? 9'd0 : leaving[16*F_TABLE+:9]), .out(table_soon)
+            );
+            lw_taps #(.BITS(9), .STAGES(IN_STAGES)) u_then (
+                .clk, .stages(in_stages), .in(table_soon), .out(table_then)
+            );
+            lw_taps #(.BITS(9), .STAGES(PARTS - 1)) u_late (
+                .clk, .stages(leaving_passes - 8'd1), .in(table_then), .out(table_late)
+            );
+            lw_taps #(.BITS(9), .STAGES(OUT_STAGES)) u_which (
+                .clk, .stages(out_stages), .in(table_late), .out(table_now)
+            );
+            wire [7:0] which = table_now[7:0];
+            lw_tables #(.TABLES(TABLES), .BITS(ACTIVATION), .RESULTS(PICKED)) u_tables (
+                .dma_clk, .write(table_write), .address(table_address), .data(table_data), .number(which), .codes, .results
+            );
+            genvar i;
+            for (i = 0; i < PICKED; i = i + 1) begin : g_result
+                assign finished[(RESULT+2)*i+:RESULT+2] = which == 8'd0 ? totals[(RESULT+2)*i+:RESULT+2] :
+                                                          (RESULT+2)'($signed(results[ACTIVATION*i+:ACTIVATION]));
+            end
+            assign out_looks = table_now[8] && out_vector != 3'd0;
+        end else begin : g_no_tables
+            assign {results, finished, out_looks} = {codes, totals, 1'b0};
+        end
+    endgenerate
 
     // Partial sums come a cycle after they are read; a word of sums may begin and end within one.
     wire comes;

@@ -1,7 +1,7 @@
 // The drain of a wave, depth by depth: reads its accumulators, a place a cycle, and passes words at the port of the output
 // buffer, one a cycle: first the partial sums that its outputs are added to, then these sums, or results.
 //
-// A word is never filled from two depths. Results pass the vector unit, `LANES` a cycle, which begins as many cycles ahead
+// A word is never filled from two depths. Results pass the vector unit, `LANES` operations a cycle, which begins as many cycles ahead
 // as a full word takes. A sum may lie in two words: `offset` are its bits in words before.
 module lw_drain #(
     parameter int ADDRESS = 16,
@@ -18,6 +18,7 @@ module lw_drain #(
     // Of the wave that drains.
     input  logic               sums_in,     // there are partial sums to read
     input  logic               sums_out,    // it leaves partial sums
+    input  logic               looks_up,    // its results take two operations each
     input  logic [15:0]        here,        // outputs of the depth
     input  logic [31:0]        outputs,     // of all
     input  logic [15:0]        depths,
@@ -44,7 +45,9 @@ module lw_drain #(
     output logic [15:0]        count,       // outputs that it ends
     output logic [ADDRESS-1:0] address
 );
-    localparam int LAG = LANES >= RESULTS ? 0 : (RESULTS + LANES - 1) / LANES - 1;
+    // Operations of the vector unit in cycles that a full word takes.
+    localparam int ONCE = (RESULTS + LANES - 1) / LANES * LANES;
+    localparam int TWICE = (2 * RESULTS + LANES - 1) / LANES * LANES;
     logic [15:0]        depth, slot, words;
     logic [31:0]        passed, needed, left_tiles;
     logic               wrote, wrote_all, fresh;
@@ -63,14 +66,14 @@ module lw_drain #(
     wire ends_results = rest <= 16'(RESULTS);
     assign count = sums_out ? (ends_sums ? rest : 16'(upto / SUM)) : ends_results ? rest : 16'(RESULTS);
     wire [31:0] with_word = needed + 32'(count);
-    wire ready = sums_out || passed + 32'(LANES) * 32'(LAG + 1) >= with_word;
+    wire ready = sums_out || passed + (looks_up ? 32'(TWICE) : 32'(ONCE)) >= with_word << looks_up;
     assign write = busy && !wrote_all && !wrote && !read && ready;
     wire ends_words = wrote || (write && (sums_out ? ends_sums : ends_results));
     assign ends_depth = busy && !wrote_all && ends_words && slot + 16'd1 >= 16'(passes);
     wire ends = wrote_all || (ends_depth && deepest);
     assign address = read ? (fresh ? sums_base : sums_at) : fresh ? base : to;
     wire [31:0] all_tiles = fresh ? 32'(tiles) * 32'(cycles_each) : left_tiles;
-    wire vectors = sums_out || passed + 32'(LANES) >= outputs;
+    wire vectors = sums_out || passed + 32'(LANES) >= outputs << looks_up;
     assign last = busy && ends && vectors && all_tiles <= 32'(tiles_each);
 
     always_ff @(posedge clk) begin

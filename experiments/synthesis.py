@@ -62,7 +62,7 @@ PART_OF = {
     "lw_divider": "vector",
     "lw_weight_transform": "input_transform", "g_inner.u_reader": "groups", "g_inner.u_keep_soon": "groups",
     "g_inner.u_keep_then": "groups", "g_inner.u_keep": "groups", "g_inner.u_tag": "groups",
-    "g_inner.u_staged": "groups", "g_inner.u_go_inner": "groups",
+    "g_inner.u_staged": "groups", "g_inner.u_go_inner": "groups", "lw_places": "groups",
 }  # fmt: skip
 PARTS = {
     "multipliers": "multipliers",
@@ -78,8 +78,6 @@ PARTS = {
     "fused groups": "groups",
 }
 MEMORIES = ("lw_sram", "lw_output_buffer", "lw_inner")
-# What finds the place of every result by itself, with a division and five products, is not synthesised in ten minutes.
-LEFT_OUT = ("lw_places",)
 
 Parameters = tuple[tuple[str, int], ...]
 
@@ -144,6 +142,7 @@ LINEAR = {
     "lw_delay": ("BITS", 1), "lw_taps": ("BITS", 1), "lw_kept": ("LANES", 1),
     "lw_near": ("WORD", 8), "lw_span": ("WORD", 8), "lw_lanes": ("LANES", 1),
     "lw_collector": ("PICKED", 2), "lw_collected_row": ("TAKEN", 1), "lw_beside": ("BITS", 2),
+    "lw_places": ("PICKED", 2),
 }  # fmt: skip
 
 
@@ -205,8 +204,6 @@ def part_areas(texts: dict[str, str], core: dict[str, int]) -> dict[str, float]:
     """Return the area of each part of a core."""
     parts = dict.fromkeys(PARTS.values(), 0.0)
     for path, module, parameters in instances(texts, core):
-        if module in LEFT_OUT:
-            continue
         try:
             here = area(texts, module, parameters)
         except RuntimeError as error:

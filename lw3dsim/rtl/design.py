@@ -66,6 +66,7 @@ class Core(Value, frozen=True, kw_only=True):
     tables: int = 0
     inner: int = 0
     inner_staged: int = 1
+    inner_count: int = 1
 
     @property
     def results(self) -> int:
@@ -153,6 +154,7 @@ class Core(Value, frozen=True, kw_only=True):
             "INNER": self.inner,
             "INNER_STAGED": self.inner_staged,
             "STAGED_GRAIN": math.gcd(self.ifmap_word, self.ofmap_word) if self.inner else self.ifmap_word,
+            "INNER_COUNT": self.inner_count,
             "IN_STAGES": max((one.stages("BT") for one in self.algorithms), default=0),
             "OUT_STAGES": max((one.stages("AT") for one in self.algorithms), default=0),
         }
@@ -168,8 +170,8 @@ AVERAGED_BITS = 10
 # What of a core is no less than what of the room that its programs need.
 ROOM = {
     "ifmap_staged": "patch", "weight_staged": "kernels", "reach": "reach", "partial_words": "sums",
-    "bias_memory": "biases", "inner": "elements", "inner_staged": "inner", "slots": "slots", "divided": "divided",
-    "inverse": "inverse", "tables": "tables",
+    "bias_memory": "biases", "inner": "elements", "inner_staged": "inner", "inner_count": "counted", "slots": "slots",
+    "divided": "divided", "inverse": "inverse", "tables": "tables",
 }  # fmt: skip
 
 

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
 from lw3dsim.base.values import Value
 from lw3dsim.machine.records import Triple  # noqa: TC001  # read where a value is made
 from lw3dsim.rtl.windows import Window  # noqa: TC001
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# A place is a number of so many, to a descriptor; positions to the end where there is none.
+PLACES, NO_END = 1 << 32, (1 << 16) - 1
+
+
+class Runs(NamedTuple):
+    """What runs groups of a vector step follow, see `lw_places`; row and position (T, H, W) that they begin with."""
+
+    kind: int = 0
+    row: int = 0
+    begin: Triple = (0, 0, 0)
 
 
 class Kept(Value, frozen=True, kw_only=True):
@@ -35,29 +51,57 @@ class Kept(Value, frozen=True, kw_only=True):
         """Elements that it takes."""
         return -(-self.channels // self.block) * self.pitch
 
-    def fields(self, begin: Triple, channel: int, rows: int) -> dict[str, int]:
+    def fields(self, begin: Triple, tiles: Triple, channel: int, rows: int, runs: Runs) -> dict[str, int]:
         """Return what a descriptor says of where results go: from tiles ``begin`` and a ``channel`` of the step on.
 
-        So many channels, ``rows``, lie side by side at a position.
+        There are so many ``tiles`` (T, H, W); so many channels, ``rows``, lie side by side at a position. Groups begin
+        where ``runs`` say.
         """
-        _, frame, row, _ = self.window.sizes(1)
         at = [
             origin + first * m - low
             for origin, first, m, low in zip(self.origin, begin, self.tile, self.low, strict=True)
         ]
-        lie = self.window.place(at, 1)
-        return {
-            "keep_tag": self.tag + lie.lap,
-            "keep_base": self.base,
-            "keep_block": self.block,
-            "keep_channels": self.channels,
-            "keep_first": self.first + channel,
-            "keep_pitch": self.pitch,
-            "keep_position": lie.first,
-            "keep_along": lie.along,
-            "keep_ring": lie.ring,
-            "keep_axis": self.window.axis or 0,
-            "keep_frame": frame,
-            "keep_row": row,
-            "keep_rows": rows,
+        lie, pitches, axis = self.window.place(at, 1), self.window.sizes(1)[1:], self.window.axis or 0
+        number, among = divmod(self.first + channel, self.block)
+        last = -(-self.channels // self.block) - 1
+        said = {
+            "tag": self.tag + lie.lap,
+            "rows": rows,
+            "among": among,
+            "block": self.block,
+            "to_end": self.window.extent[axis] - lie.along // pitches[axis] if lie.ring else NO_END,
+            "axis": axis,
+            "runs": runs.kind,
+            "from_row": runs.row,
+            **{f"from_{name}": first for name, first in zip("thw", runs.begin, strict=True)},
+            "base": self.base + number * self.pitch + among,
+            "next_block": self.pitch - self.block + 1,
+            "last_block": self.base + last * self.pitch,
         }
+        for name, many in (("from", runs.row), ("behind", rows)):
+            blocks, said[f"{name}_among"] = divmod(many, self.block)
+            said[f"{name}_step"] = blocks * self.pitch + said[f"{name}_among"]
+        steps = self.steps(tiles) | {"ring": lie.ring}
+        steps["position"] = lie.first + lie.along + dot(runs.begin, pitches)
+        for end, wide in (("", self.block), ("_last", self.channels - last * self.block)):
+            said |= {f"{name}{end}": step * wide % PLACES for name, step in steps.items()}
+        return {f"keep_{name}": value for name, value in said.items()}
+
+    def count_bits(self, tiles: Triple, rows: int) -> int:
+        """Return the bits that hold what is counted of results, and one more than that."""
+        return (max(*tiles, *self.window.extent, self.block, rows) + 1).bit_length()
+
+    def steps(self, tiles: Triple) -> dict[str, int]:
+        """Return how far apart positions lie, in positions: side by side, and from the first of a tile to another's."""
+        frame, line, unit = self.window.sizes(1)[1:]
+        t, h, w = (m * pitch for m, pitch in zip(self.tile, (frame, line, unit), strict=True))
+        along_w, along_h, along_t = ((many - 1) * step for many, step in zip(reversed(tiles), (w, h, t), strict=True))
+        return {
+            "unit": unit, "line": line, "frame": frame,
+            "step_w": w, "step_h": h - along_w, "step_t": t - along_h - along_w, "back": -along_t - along_h - along_w,
+        }  # fmt: skip
+
+
+def dot(one: Triple, other: Sequence[int]) -> int:
+    """Return the sum of the products."""
+    return sum(a * b for a, b in zip(one, other, strict=True))

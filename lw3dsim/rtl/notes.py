@@ -81,8 +81,9 @@ class Room(Value, frozen=True, kw_only=True):
     """The most words of a round, of patch, weights and intermediate patch, of partial sums of a depth, and of biases.
 
     ``kernels`` are words of a row, ``reach`` those in which lanes find inputs at one time, ``elements`` those of
-    intermediate tensors, ``slots`` tiles that may come before the first of them is used. Means are made of sums of
-    ``divided`` bits, by products with numbers of ``inverse``. So many ``tables`` are looked up in.
+    intermediate tensors, ``counted`` bits of what is counted along their axes, ``slots`` tiles that may come before the
+    first of them is used. Means are made of sums of ``divided`` bits, by products with numbers of ``inverse``.
+    So many ``tables`` are looked up in.
     """
 
     patch: int
@@ -95,6 +96,7 @@ class Room(Value, frozen=True, kw_only=True):
     tables: int
     biases: int
     elements: int
+    counted: int
     slots: int
 
 
@@ -115,6 +117,7 @@ class Notes:
     sums: int = 1
     divided: int = 0
     inverse: int = 1
+    counted: int = 1
 
     def program(self, last: int, elements: int, slots: int) -> CoreProgram:
         """Return the program, which ends with cycle ``last``."""
@@ -133,6 +136,7 @@ class Notes:
                 tables=len(self.tables),
                 biases=len(self.bias_words),
                 elements=elements,
+                counted=self.counted,
                 slots=slots,
             ),
             limit=2 * last + 10000,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lw3dsim.rtl.inner import Runs
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -62,10 +64,9 @@ class Part(NamedTuple):
         """Return how many groups there are."""
         return self.pieces * math.prod(self.rows(size))
 
-    def begin(self, size: Triple) -> dict[str, int]:
+    def begin(self, size: Triple) -> Runs:
         """Return what a descriptor says of where in a run its groups begin, and what runs are."""
-        offset = self.offset if self.apart < 3 else 0
-        return begin_of(offset, self.channels, size) | {"keep_runs": RUNS[self.apart]}
+        return runs_from(RUNS[self.apart], self.offset if self.apart < 3 else 0, self.channels, size)
 
     def outputs_of(self, flat: Ints) -> Ints:
         """Return which of the outputs (N, T, H, W) of a step its groups hold, in order."""
@@ -75,16 +76,11 @@ class Part(NamedTuple):
         return sides[..., self.offset : self.offset + self.along * self.outputs].reshape(-1)
 
 
-def begin_of(offset: int, channels: int, size: Triple) -> dict[str, int]:
-    """Return what a descriptor says of where groups begin, so many elements behind the first of a run."""
+def runs_from(kind: int, offset: int, channels: int, size: Triple) -> Runs:
+    """Return runs in which groups begin so many elements behind the first, of channels side by side in positions."""
     positions, row = divmod(offset, channels)
     _, h, w = size
-    return {
-        "keep_from_row": row,
-        "keep_from_w": positions % w,
-        "keep_from_h": positions // w % h,
-        "keep_from_t": positions // w // h,
-    }
+    return Runs(kind, row, (positions // w // h, positions // w % h, positions % w))
 
 
 def parts_of(machine: Machine, lanes: int, n: int, size: Triple) -> Iterator[Part]:

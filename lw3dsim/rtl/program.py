@@ -15,6 +15,7 @@ from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.waves import rows_used
 from lw3dsim.rtl.fields import packed, raised
+from lw3dsim.rtl.inner import Runs
 from lw3dsim.rtl.layout import blocks_of, runs_of, steps_along, tile_of
 from lw3dsim.rtl.notes import Block, Happening, Results
 from lw3dsim.rtl.waves import waves_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lw3dsim.arithmetic.number import Tensor
     from lw3dsim.arithmetic.place import Place
     from lw3dsim.base.arrays import Ints
+    from lw3dsim.machine.records import Triple
     from lw3dsim.rtl.design import Core
     from lw3dsim.rtl.inner import Kept
     from lw3dsim.rtl.notes import Fresh, Notes
@@ -229,7 +231,7 @@ class Maker:
                     **more,
                     **words,
                     **self.turns(rounds * words["ifmap_words"], self.notes.drained_words - passed),
-                    **(self.keeps.fields(wave.begin, wave.channel, wave.channels) if self.keeps else {}),
+                    **self.kept_fields(wave.begin, wave.tiles, wave.channel, wave.channels, Runs()),
                     "rounds": rounds,
                     "weight_base": self.kernels[wave.channel],
                     "groups": staged.groups,
@@ -251,6 +253,13 @@ class Maker:
                 }
             )
         )
+
+    def kept_fields(self, begin: Triple, tiles: Triple, channel: int, rows: int, runs: Runs) -> dict[str, int]:
+        """Return what a descriptor says of where results go, if not to DRAM; see Kept.fields."""
+        if self.keeps is None:
+            return {}
+        self.notes.counted = max(self.notes.counted, self.keeps.count_bits(tiles, rows))
+        return self.keeps.fields(begin, tiles, channel, rows, runs)
 
     def transformed(self, wave: Wave) -> dict[str, int]:
         """Return what a descriptor says of the algorithm, and of the tiles and kernels that a wave transforms."""

@@ -16,8 +16,9 @@ from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.vector import beside
 from lw3dsim.rtl.fields import packed, raised
+from lw3dsim.rtl.inner import Runs
 from lw3dsim.rtl.notes import Block, Fresh, Happening, Results, UnfitError
-from lw3dsim.rtl.orders import OF_FRAMES, Elsewhere, Part, begin_of, parts_of
+from lw3dsim.rtl.orders import OF_FRAMES, Elsewhere, Part, parts_of, runs_from
 from lw3dsim.rtl.program import Maker
 from lw3dsim.rtl.windows import Lie, Window
 from lw3dsim.rtl.words import of_bits
@@ -305,10 +306,10 @@ class VectorMaker(Maker):
             rows, first = run.part.channels, run.part.first
         elif run.part:
             rows, first = run.outputs, run.part.first + run.part.offset
-        runs = run.part.begin(place.size) if run.part else {}
+        runs = run.part.begin(place.size) if run.part else Runs()
         if self.stage.problem.beside == "frame":
-            runs = begin_of(run.begin, rows, place.size) | {"keep_runs": OF_FRAMES}
-        return tiles | ones | runs | self.keeps.fields((0, 0, 0), first, rows)
+            runs = runs_from(OF_FRAMES, run.begin, rows, place.size)
+        return tiles | ones | self.kept_fields((0, 0, 0), place.size, first, rows, runs)
 
     def operand_words(self, run: Run) -> int:
         """Return the words of all operands of a group."""

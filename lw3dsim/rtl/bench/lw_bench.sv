@@ -40,6 +40,7 @@ module lw_bench #(
     parameter int INNER = 0,
     parameter int INNER_STAGED = 1,
     parameter int STAGED_GRAIN = 64,
+    parameter int INNER_COUNT = 16,
     parameter int IN_STAGES = 0,         // of the transforms
     parameter int OUT_STAGES = 0,
     localparam int SUMS = (OFMAP_WORD + RESULT - 1) / RESULT + 1,
@@ -50,7 +51,7 @@ module lw_bench #(
     input  logic                                 rst,
     input  logic                                 wave_valid,
     output logic                                 wave_ready,
-    input  logic [2335:0]                        wave,
+    input  logic [2895:0]                        wave,
     input  logic [SLOTS-1:0]                     ifmap_arrives,
     input  logic [SLOTS-1:0]                     weight_arrives,
     input  logic [31:0]                          room,
@@ -94,7 +95,7 @@ module lw_bench #(
 
     lw_core #(
         .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACE_BITS(PLACE_BITS), .OWN_INPUTS(OWN_INPUTS), .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .PLAIN(PLAIN), .ONCHIP(ONCHIP), .SUM(SUM), .TRANSFORM(TRANSFORM), .RESULT(RESULT), .BIAS(BIAS), .STAGES(STAGES), .LATENCY(LATENCY), .SLOTS(SLOTS), .IFMAP_WORD(IFMAP_WORD), .IFMAP_WORDS(IFMAP_WORDS), .IFMAP_STAGED(IFMAP_STAGED), .WEIGHT_WORD(WEIGHT_WORD), .WEIGHT_WORDS(WEIGHT_WORDS), .WEIGHT_STAGED(WEIGHT_STAGED), .REACH(REACH), .GRAIN(GRAIN), .OFMAP_WORD(OFMAP_WORD), .OFMAP_WORDS(OFMAP_WORDS), .BIAS_WORDS(BIAS_WORDS), .VECTOR_LANES(VECTOR_LANES), .VECTOR(VECTOR), .PRODUCTS(PRODUCTS), .TRG(TRG),
-        .DIVIDED(DIVIDED), .INVERSE(INVERSE), .TABLES(TABLES), .PARTS(PARTS), .PARTIAL_WORDS(PARTIAL_WORDS), .INNER(INNER), .INNER_STAGED(INNER_STAGED), .STAGED_GRAIN(STAGED_GRAIN), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
+        .DIVIDED(DIVIDED), .INVERSE(INVERSE), .TABLES(TABLES), .PARTS(PARTS), .PARTIAL_WORDS(PARTIAL_WORDS), .INNER(INNER), .INNER_STAGED(INNER_STAGED), .STAGED_GRAIN(STAGED_GRAIN), .INNER_COUNT(INNER_COUNT), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
     ) core (
         .dma_clk(clk), .pause, .rst, .wave_valid, .wave_ready, .wave, .ifmap_arrives, .weight_arrives, .room, .step_starts, .step_ends,
         .step_drains, .idle, .ifmap_write(1'b0), .ifmap_address('0), .ifmap_data('0), .weight_write(1'b0),

@@ -42,6 +42,7 @@ module lw_core #(
     parameter int INNER = 0,             // elements of intermediate tensors of fused groups
     parameter int INNER_STAGED = 1,      // words of a round of them
     parameter int STAGED_GRAIN = 64,     // bits, of which words that are staged of either are multiples
+    parameter int INNER_COUNT = 16,      // bits of what is counted along their axes
     parameter int IN_STAGES = 0,         // of the transforms, at most
     parameter int OUT_STAGES = 0
 ) (
@@ -50,7 +51,7 @@ module lw_core #(
     input  logic                   rst,
     input  logic                   wave_valid,
     output logic                   wave_ready,
-    input  logic [2335:0]          wave,
+    input  logic [2895:0]          wave,
     input  logic                   ifmap_write,
     input  logic [31:0]            ifmap_address,
     input  logic [IFMAP_WORD-1:0]  ifmap_data,
@@ -645,21 +646,32 @@ module lw_core #(
     );
 
     // Intermediate tensors of fused groups.
+    genvar i;
     generate
         if (INNER != 0) begin : g_inner
             logic [15:0] tag_held;
             wire  [15:0] tag = !load_start ? tag_held : loaded[16*(is_elsewhere ? F_OTHER_TAG : F_READ_TAG)+:16];
             always_ff @(posedge clk) if (load_start) tag_held <= tag;
             wire [OFMAP_WORD-1:0] inner_word;
-            // Where words go follows them.
-            localparam int K = F_KEEP_TAG;
-            localparam int KEEP = 16*(F_KEEP_FROM_T + 1 - K);
-            wire [KEEP-1:0] keep_soon, keep_then;
-            /* verilator lint_off UNUSEDSIGNAL */  // an axis has fewer bits than its field
-            wire [KEEP-1:0] keep;
-            /* verilator lint_on UNUSEDSIGNAL */
+            // Where words go follows them: counts, and what is as wide as a place.
+            localparam int PLACE = $clog2(INNER) > 0 ? $clog2(INNER) : 1;
+            localparam int COUNTS = F_KEEP_TO_END + 1 - F_KEEP_ROWS, STEPS = (F_KEEP_RING_LAST + 2 - F_KEEP_BASE) / 2;
+            localparam int KEEP = 16 + 3 + 2 + INNER_COUNT*COUNTS + PLACE*STEPS;
+            wire [INNER_COUNT*COUNTS-1:0] leaving_counts, counts;
+            wire [PLACE*STEPS-1:0]  leaving_steps, steps;
+            for (i = 0; i < COUNTS; i = i + 1) begin : g_count
+                assign leaving_counts[INNER_COUNT*i+:INNER_COUNT] = leaving[16*(F_KEEP_ROWS+i)+:INNER_COUNT];
+            end
+            for (i = 0; i < STEPS; i = i + 1) begin : g_step
+                assign leaving_steps[PLACE*i+:PLACE] = leaving[16*(F_KEEP_BASE+2*i)+:PLACE];
+            end
+            wire [KEEP-1:0] keep_soon, keep_then, keep;
+            wire [15:0] keep_tag;
+            wire [2:0]  keep_runs;
+            wire [1:0]  keep_axis;
             lw_delay #(.BITS(KEEP), .STAGES(LATENCY + 1 + STAGES)) u_keep_soon (
-                .clk, .in(leaving[16*K+:KEEP]), .out(keep_soon)
+                .clk, .in({leaving[16*F_KEEP_TAG+:16], leaving[16*F_KEEP_RUNS+:3], leaving[16*F_KEEP_AXIS+:2],
+                           leaving_counts, leaving_steps}), .out(keep_soon)
             );
             lw_taps #(.BITS(KEEP), .STAGES(IN_STAGES)) u_keep_then (
                 .clk, .stages(in_stages), .in(keep_soon), .out(keep_then)
@@ -667,28 +679,23 @@ module lw_core #(
             lw_taps #(.BITS(KEEP), .STAGES(OUT_STAGES)) u_keep (
                 .clk, .stages(out_stages), .in(keep_then), .out(keep)
             );
-            wire [PICKED*32-1:0] kept_at;
+            assign {keep_tag, keep_runs, keep_axis, counts, steps} = keep;
+            wire [PICKED*PLACE-1:0] kept_at;
             wire [PICKED-1:0] kept_laps;
-            lw_places #(.PICKED(PICKED)) u_places (
+            lw_places #(
+                .PICKED(PICKED), .PLACE(PLACE), .COUNT(INNER_COUNT), .TILE($clog2(PLACES + 1)), .TILED(OUT_STAGES != 0 ? 1 : 0)
+            ) u_places (
                 .clk, .read(out_write), .begins(out_opens && out_anew), .groups(out_opens), .enters(out_opens && out_along),
-                .opens(out_opens && (out_restarts || (out_anew && keep[16*(F_KEEP_RUNS-K)+:3] != 3'd0))),
-                .runs(keep[16*(F_KEEP_RUNS-K)+:3]), .from_row(keep[16*(F_KEEP_FROM_ROW-K)+:16]),
-                .from_w(keep[16*(F_KEEP_FROM_W-K)+:16]), .from_h(keep[16*(F_KEEP_FROM_H-K)+:16]),
-                .from_t(keep[16*(F_KEEP_FROM_T-K)+:16]), .count(out_count),
-                .channels(keep[16*(F_KEEP_ROWS-K)+:16]),
-                .tiles_w(out_tiles_w), .tiles_h(out_tiles_h), .tiles_t(out_tiles_t), .size(out_size), .left(out_left),
-                .base(keep[16*(F_KEEP_BASE-K)+:32]), .block(keep[16*(F_KEEP_BLOCK-K)+:16]),
-                .all(keep[16*(F_KEEP_CHANNELS-K)+:16]), .first(keep[16*(F_KEEP_FIRST-K)+:16]),
-                .pitch(keep[16*(F_KEEP_PITCH-K)+:32]), .position(keep[16*(F_KEEP_POSITION-K)+:32]),
-                .frame(keep[16*(F_KEEP_FRAME-K)+:32]), .row_pitch(keep[16*(F_KEEP_ROW-K)+:16]),
-                .offset(keep[16*(F_KEEP_ALONG-K)+:32]), .ring(keep[16*(F_KEEP_RING-K)+:32]),
-                .axis(keep[16*(F_KEEP_AXIS-K)+:2]), .places(kept_at), .laps(kept_laps)
+                .opens(out_opens && (out_restarts || (out_anew && keep_runs != 3'd0))), .runs(keep_runs), .count(out_count),
+                .tiles_w(out_tiles_w[INNER_COUNT-1:0]), .tiles_h(out_tiles_h[INNER_COUNT-1:0]),
+                .tiles_t(out_tiles_t[INNER_COUNT-1:0]), .size(out_size), .left(out_left), .counts, .steps,
+                .axis(keep_axis), .places(kept_at), .laps(kept_laps)
             );
             lw_inner #(
-                .ELEMENTS(INNER), .ELEMENT(ACTIVATION), .WORD(RESULTS), .PICKED(PICKED), .LATENCY(LATENCY)
+                .ELEMENTS(INNER), .PLACE(PLACE), .ELEMENT(ACTIVATION), .WORD(RESULTS), .PICKED(PICKED), .LATENCY(LATENCY)
             ) u_inner (
                 .clk, .write(out_write && out_keeps), .count(out_count), .places(kept_at), .data(results),
-                .write_tag(keep[15:0]), .write_laps(kept_laps), .read(inner_reads), .address(patch_at),
+                .write_tag(keep_tag), .write_laps(kept_laps), .read(inner_reads), .address(patch_at),
                 .read_tag(tag + 16'(patch_lapped)), .least(loaded[16*F_VECTOR+:3] == 3'd2), .ring(read_ring), .to_end(patch_to_end), .word(inner_word)
             );
             lw_delay #(.BITS(1), .STAGES(LATENCY)) u_from (.clk, .in(from_inner), .out(comes_inner));

@@ -3,6 +3,7 @@
 // whose halos are kept it says which lap it is of, one more behind the end of the ring.
 module lw_inner #(
     parameter int ELEMENTS = 1024,
+    parameter int PLACE = 10,    // bits of a place
     parameter int ELEMENT = 8,
     parameter int WORD = 8,      // elements
     parameter int PICKED = 8,
@@ -11,12 +12,12 @@ module lw_inner #(
     input  logic                      clk,
     input  logic                      write,
     input  logic [15:0]               count,
-    /* verilator lint_off UNUSEDSIGNAL */  // what counts elements goes on behind the last
-    input  logic [PICKED*32-1:0]      places,
+    input  logic [PICKED*PLACE-1:0]   places,
     input  logic [PICKED*ELEMENT-1:0] data,
     input  logic [15:0]               write_tag,
     input  logic [PICKED-1:0]         write_laps,
     input  logic                      read,
+    /* verilator lint_off UNUSEDSIGNAL */  // what counts elements goes on behind the last
     input  logic [31:0]               address,
     input  logic [31:0]               ring,      // length
     /* verilator lint_on UNUSEDSIGNAL */
@@ -25,7 +26,6 @@ module lw_inner #(
     input  logic                      least,     // what is of no tile is the least that there is, for a largest value
     output logic [WORD*ELEMENT-1:0]   word
 );
-    localparam int INDEX = $clog2(ELEMENTS) > 0 ? $clog2(ELEMENTS) : 1;
     logic [ELEMENT+15:0] held[ELEMENTS];
     logic [WORD*ELEMENT*LATENCY-1:0] answers;
     wire [WORD*ELEMENT-1:0] found;
@@ -33,7 +33,7 @@ module lw_inner #(
     generate
         for (g = 0; g < WORD; g = g + 1) begin : g_element
             wire laps = 32'(g) >= to_end;
-            wire [INDEX-1:0] at = address[INDEX-1:0] + INDEX'(g) - (laps ? ring[INDEX-1:0] : '0);
+            wire [PLACE-1:0] at = address[PLACE-1:0] + PLACE'(g) - (laps ? ring[PLACE-1:0] : '0);
             wire [ELEMENT+15:0] one = held[at];
             assign found[ELEMENT*g+:ELEMENT] = one[ELEMENT+:16] == read_tag + 16'(laps) ? one[ELEMENT-1:0] :
                                               ELEMENT'(least) << (ELEMENT - 1);
@@ -45,7 +45,7 @@ module lw_inner #(
         // In parts: Verilator unrolls no more than 64 turns of a loop, and has no delayed writes in those that it does not.
         for (int part = 0; part < PICKED; part += 32)
             for (int i = part; i < part + 32 && i < PICKED; i++)
-                if (write && 16'(i) < count) held[places[32*i+:INDEX]] <= {write_tag + 16'(write_laps[i]), data[ELEMENT*i+:ELEMENT]};
+                if (write && 16'(i) < count) held[places[PLACE*i+:PLACE]] <= {write_tag + 16'(write_laps[i]), data[ELEMENT*i+:ELEMENT]};
         if (read) answers[WORD*ELEMENT-1:0] <= found;
         for (int i = 1; i < LATENCY; i++)
             answers[WORD*ELEMENT*i+:WORD*ELEMENT] <= answers[WORD*ELEMENT*(i-1)+:WORD*ELEMENT];

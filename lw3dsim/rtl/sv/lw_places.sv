@@ -1,126 +1,181 @@
 // Where the results of a word go in an intermediate tensor, in the order in which the collector picks them: the channels
 // of a position side by side, then the positions of a tile, then the tiles, then the channels behind.
 //
-// The tensor lies in blocks of `block` channels, `pitch` elements apart, in each positions side by side; the last block may
-// have fewer channels. Of a tensor whose halos are kept, positions lie in rings: see `lw_rounds`.
+// The tensor lies in blocks of `block` channels, in each positions side by side; the last block may have fewer channels.
+// A place is that of its channel at the first position, and how far its position lies from there, in positions of full
+// blocks or of the last: both go from one result to the next by steps that the descriptor says. Of a tensor whose
+// halos are kept, positions lie in rings: see `lw_rounds`.
 // Groups of a vector step that follow runs, of rows, frames or blocks (`runs` 1, 2, 3), begin anew with each run, at
 // some place in it; those of frames (5), each in the next.
 module lw_places #(
-    parameter int PICKED = 8
+    parameter int PICKED = 8,
+    parameter int PLACE = 16,  // bits of a place
+    parameter int COUNT = 16,  // of what is counted along an axis, or channel by channel
+    parameter int TILE = 3,    // of positions of a tile along an axis
+    parameter int TILED = 1    // whether any tile has several
 ) (
     input  logic                 clk,
     input  logic                 read,
-    input  logic                 opens,     // first word of a wave, or of all groups of a vector step
-    input  logic                 begins,    // of the groups of a descriptor
-    input  logic                 groups,    // of any group
-    input  logic                 enters,    // of the first group of a run
+    input  logic                 opens,       // first word of a wave, or of all groups of a vector step
+    input  logic                 begins,      // of the groups of a descriptor
+    input  logic                 groups,      // of any group
+    input  logic                 enters,      // of the first group of a run
     input  logic [2:0]           runs,
-    input  logic [15:0]          from_row,  // where it begins in a run
-    input  logic [15:0]          from_w,
-    input  logic [15:0]          from_h,
-    input  logic [15:0]          from_t,
-    input  logic [15:0]          count,     // results of the word
-    input  logic [15:0]          channels,  // side by side
-    input  logic [15:0]          tiles_w,   // of the wave
-    input  logic [15:0]          tiles_h,
-    input  logic [15:0]          tiles_t,
-    input  logic [23:0]          size,      // outputs of a tile along T, H, W
-    input  logic [23:0]          left,      // of the last tile along each
-    input  logic [31:0]          base,      // of the tensor
-    input  logic [15:0]          block,
-    input  logic [15:0]          all,       // channels
-    input  logic [15:0]          first,     // channel of the first row
-    input  logic [31:0]          pitch,
-    input  logic [31:0]          position,  // of the first output of the wave: its ring,
-    input  logic [31:0]          offset,    // and the place within that
-    input  logic [31:0]          ring,      // positions; 0: no end
-    input  logic [1:0]           axis,
-    input  logic [31:0]          frame,     // positions from frame to frame
-    input  logic [15:0]          row_pitch,
-    output logic [PICKED*32-1:0] places,
-    output logic [PICKED-1:0]    laps       // it lies behind the end of the ring, at its begin
+    input  logic [15:0]          count,       // results of the word
+    input  logic [COUNT-1:0]     tiles_w,     // of the wave
+    input  logic [COUNT-1:0]     tiles_h,
+    input  logic [COUNT-1:0]     tiles_t,
+    /* verilator lint_off UNUSEDSIGNAL */     // tiles have fewer
+    input  logic [23:0]          size,        // outputs of a tile along T, H, W
+    input  logic [23:0]          left,        // of the last tile along each
+    /* verilator lint_on UNUSEDSIGNAL */
+    // What a descriptor says: `keep_rows` to `keep_to_end`, and `keep_base` to `keep_ring_last`.
+    input  logic [COUNT*10-1:0]  counts,
+    input  logic [PLACE*23-1:0]  steps,
+    input  logic [1:0]           axis,        // of the ring
+    output logic [PICKED*PLACE-1:0] places,
+    output logic [PICKED-1:0]    laps         // it lies behind the end of the ring, at its begin
 );
-    logic [15:0] row, pw, ph, pt, w, h, t, beyond, channel, ahead, among, wide, vw, vh, vt;
-    logic [31:0] at, along, frames, lines;
-    logic [16*8-1:0] next, behind;
-    // The run that comes next.
-    logic [15:0] run_h, run_t, run_beyond, now_h, now_t, now_beyond, then_h, then_t, then_beyond;
+    // Channels side by side; where the first is in its block, and how large that is; channels of a block from the first to
+    // those behind, and to those that a run begins with; what it begins with; positions along the ring to its end.
+    wire [COUNT-1:0] channels, among, block, behind_among, from_among, from_row, from_w, from_h, from_t, to_end;
+    assign {to_end, from_t, from_h, from_w, from_row, from_among, behind_among, block, among, channels} = counts;
+    // Places: of the first channel at the first position, from the last of a block to the next one's first, of the last block,
+    // from the first to those that a run begins with, and to those behind.
+    wire [PLACE-1:0] base, next_block, last_block, from_step, behind_step;
+    // How far positions lie apart in the last block, and in full ones: side by side, in rows and frames; the first result;
+    // from the first of a tile to that of the next one along W, H and T, and back to the first of all; and the ring.
+    localparam int TWO = 2 * PLACE;
+    wire [TWO-1:0] units, lines, frames, positions, steps_w, steps_h, steps_t, backs, rings;
+    assign {rings, backs, steps_t, steps_h, steps_w, positions, frames, lines, units, behind_step, from_step, last_block,
+            next_block, base} = steps;
+
+    localparam int CHANNEL = PLACE + COUNT;
+    // A channel so many places, and so many channels of a block, behind another.
+    function automatic logic [CHANNEL-1:0] behind(input logic [CHANNEL-1:0] from, input logic [PLACE-1:0] step,
+                                                  input logic [COUNT-1:0] more, input logic [COUNT-1:0] wide,
+                                                  input logic [PLACE-1:0] next_one);
+        logic [COUNT:0] sum;
+        sum = (COUNT + 1)'(from[COUNT-1:0]) + (COUNT + 1)'(more);
+        if (sum >= (COUNT + 1)'(wide))
+            behind = {from[CHANNEL-1:COUNT] + step + next_one - PLACE'(1), COUNT'(sum - (COUNT + 1)'(wide))};
+        else behind = {from[CHANNEL-1:COUNT] + step, COUNT'(sum)};
+    endfunction
+
+    function automatic logic [TWO-1:0] both(input logic [TWO-1:0] one, input logic [TWO-1:0] other);
+        both = {one[TWO-1:PLACE] + other[TWO-1:PLACE], one[PLACE-1:0] + other[PLACE-1:0]};
+    endfunction
+
+    // The run that comes next: its first channel, its position, and that of its plane.
+    logic [COUNT-1:0] run_h, run_t, now_h, now_t, then_h, then_t;
+    logic [CHANNEL-1:0] run_channel, now_channel, then_channel;
+    logic [TWO-1:0] run_at, now_at, then_at, run_plane, now_plane, then_plane;
     wire jumps = runs == 3'd5 ? groups : enters && runs != 3'd0 && !runs[2];
     always_comb begin
-        {now_h, now_t, now_beyond} = begins ? '0 : {run_h, run_t, run_beyond};
-        then_h = runs == 3'd1 ? now_h + 16'd1 : 16'd0;
-        then_t = runs == 3'd2 || runs == 3'd5 ? now_t + 16'd1 : now_t;
-        then_beyond = runs == 3'd3 ? now_beyond + channels : now_beyond;
-        if (runs == 3'd1 && then_h == tiles_h) begin
-            then_h = 16'd0;
-            then_t = now_t + 16'd1;
+        {now_h, now_t, now_channel} = begins ? {{(2 * COUNT) {1'b0}}, base, among} : {run_h, run_t, run_channel};
+        {now_at, now_plane} = begins ? {positions, positions} : {run_at, run_plane};
+        {then_h, then_t, then_channel, then_at, then_plane} = {now_h, now_t, now_channel, now_at, now_plane};
+        if (runs == 3'd1) begin
+            then_h = now_h + COUNT'(1);
+            then_at = both(now_at, lines);
         end
-        if (runs != 3'd3 && then_t == tiles_t) begin
-            then_t = 16'd0;
-            then_beyond = now_beyond + channels;
+        if (runs == 3'd2 || runs == 3'd5 || (runs == 3'd1 && then_h == tiles_h)) begin
+            then_h = '0;
+            then_t = now_t + COUNT'(1);
+            then_at = both(now_plane, frames);
+            then_plane = then_at;
+        end
+        if (runs == 3'd3 || then_t == tiles_t) begin
+            then_t = '0;
+            {then_at, then_plane} = {positions, positions};
+            then_channel = behind(now_channel, behind_step, behind_among, block, next_block);
         end
     end
 
+    // Row, position in the tile, and tile; the channel and that of the first row; the position along the ring, with that
+    // which the tile begins with; the position, with those that its line, plane and tile begin with.
+    logic [COUNT-1:0] row, w, h, t;
+    logic [TILE-1:0] pw, ph, pt, vw, vh, vt;
+    logic [CHANNEL-1:0] channel, first, after;
+    logic [COUNT-1:0] turn, turn_tile;
+    logic [TWO-1:0] at, at_line, at_plane, at_tile, origin, step;
+    logic [PLACE-1:0] from_place, round;
+    logic works, is_last, ends_block, ends_row, ends_line, ends_plane, ends_tile, ends_w, ends_h, ends_t;
+    logic moves, turns_back, leaves, restarts;
+    localparam int STATE = 6 * COUNT + 3 * TILE + 2 * CHANNEL + 4 * TWO;
+    logic [STATE-1:0] next, reached;
     always_comb begin
-        {row, pw, ph, pt, w, h, t, beyond} = opens ? '0 : next;
-        if (jumps) begin
-            {row, pw, ph, pt} = {from_row, 48'd0};
-            {w, h, t, beyond} = {from_w, from_h + now_h, from_t + now_t, now_beyond};
+        {row, w, h, t, pw, ph, pt, channel, first, turn, turn_tile, at, at_line, at_plane, at_tile} = next;
+        if (opens || jumps) begin
+            {row, w, h, t, pw, ph, pt} = {from_row, from_w, from_h + now_h, from_t + now_t, {(3 * TILE) {1'b0}}};
+            first = now_channel;
+            channel = behind(now_channel, from_step, from_among, block, next_block);
+            {at, at_line, at_plane, at_tile} = {4{now_at}};
+            turn = axis == 2'd0 ? t : axis == 2'd1 ? h : w;
+            turn_tile = turn;
         end
-        behind = {row, pw, ph, pt, w, h, t, beyond};
-        {channel, ahead, among, wide, vw, vh, vt} = '0;
-        {at, along, frames, lines} = '0;
+        {vw, vh, vt, after, origin, step, from_place, round} = '0;
+        {works, is_last, ends_block, ends_row, ends_line, ends_plane, ends_tile, ends_w, ends_h, ends_t} = '0;
+        {moves, turns_back, leaves, restarts} = '0;
         for (int i = 0; i < PICKED; i++) begin
-            vw = w + 16'd1 == tiles_w ? 16'(left[7:0]) : 16'(size[7:0]);
-            vh = h + 16'd1 == tiles_h ? 16'(left[15:8]) : 16'(size[15:8]);
-            vt = t + 16'd1 == tiles_t ? 16'(left[23:16]) : 16'(size[23:16]);
-            channel = first + beyond + row;
-            ahead = channel / block;
-            among = channel - ahead * block;
-            wide = all - ahead * block < block ? all - ahead * block : block;
-            frames = (32'(t) * 32'(size[23:16]) + 32'(pt)) * frame;
-            lines = (32'(h) * 32'(size[15:8]) + 32'(ph)) * 32'(row_pitch);
-            at = position + (axis > 2'd0 ? frames : 32'd0) + (axis > 2'd1 ? lines : 32'd0);
-            along = offset + (axis > 2'd0 ? 32'd0 : frames) + (axis > 2'd1 ? 32'd0 : lines) + 32'(w) * 32'(size[7:0]) + 32'(pw);
-            laps[i] = ring != 32'd0 && along >= ring;
-            at = at + (laps[i] ? along - ring : along);
-            places[32*i+:32] = base + 32'(ahead) * pitch + at * 32'(wide) + 32'(among);
-            row = row + 16'd1;
-            if (row == channels) begin
-                row = '0;
-                pw = pw + 16'd1;
-                if (pw == vw) begin
-                    pw = '0;
-                    ph = ph + 16'd1;
-                end
-                if (ph == vh) begin
-                    ph = '0;
-                    pt = pt + 16'd1;
-                end
-                if (pt == vt) begin
-                    pt = '0;
-                    w = w + 16'd1;
-                    if (w == tiles_w) begin
-                        w = '0;
-                        h = h + 16'd1;
-                    end
-                    if (h == tiles_h) begin
-                        h = '0;
-                        t = t + 16'd1;
-                    end
-                    if (t == tiles_t) begin
-                        t = '0;
-                        beyond = beyond + channels;
-                    end
-                end
-            end
-            if (16'(i) + 16'd1 == count) behind = {row, pw, ph, pt, w, h, t, beyond};
+            is_last = channel[CHANNEL-1:COUNT] >= last_block;
+            laps[i] = turn >= to_end;
+            from_place = is_last ? at[TWO-1:PLACE] : at[PLACE-1:0];
+            round = laps[i] ? (is_last ? rings[TWO-1:PLACE] : rings[PLACE-1:0]) : '0;
+            places[PLACE*i+:PLACE] = channel[CHANNEL-1:COUNT] + from_place - round;
+
+            // Behind the last result of the word nothing goes on.
+            works = 16'(i) < count;
+            vw = TILE'(w + COUNT'(1) == tiles_w ? left[7:0] : size[7:0]);
+            vh = TILE'(h + COUNT'(1) == tiles_h ? left[15:8] : size[15:8]);
+            vt = TILE'(t + COUNT'(1) == tiles_t ? left[23:16] : size[23:16]);
+            ends_row = works && row + COUNT'(1) == channels;
+            ends_line = ends_row && (TILED == 0 || pw + TILE'(1) == vw);
+            ends_plane = ends_line && (TILED == 0 || ph + TILE'(1) == vh);
+            ends_tile = ends_plane && (TILED == 0 || pt + TILE'(1) == vt);
+            ends_w = ends_tile && w + COUNT'(1) == tiles_w;
+            ends_h = ends_w && h + COUNT'(1) == tiles_h;
+            ends_t = ends_h && t + COUNT'(1) == tiles_t;
+            row = ends_row ? '0 : row + COUNT'(works);
+            pw = ends_line ? '0 : pw + TILE'(ends_row);
+            ph = ends_plane ? '0 : ph + TILE'(ends_line);
+            pt = ends_tile ? '0 : pt + TILE'(ends_plane);
+            w = ends_w ? '0 : w + COUNT'(ends_tile);
+            h = ends_h ? '0 : h + COUNT'(ends_w);
+            t = ends_t ? '0 : t + COUNT'(ends_h);
+
+            ends_block = works && channel[COUNT-1:0] + COUNT'(1) == block;
+            after[CHANNEL-1:COUNT] = channel[CHANNEL-1:COUNT] + (ends_block ? next_block : PLACE'(works));
+            after[COUNT-1:0] = ends_block ? '0 : channel[COUNT-1:0] + COUNT'(works);
+            channel = ends_row && !ends_t ? first : after;
+            first = ends_t ? after : first;
+
+            // One of these is the last that ends.
+            origin = TILED == 0 ? at : {TWO{ends_tile}} & at_tile | {TWO{ends_plane && !ends_tile}} & at_plane |
+                     {TWO{ends_line && !ends_plane}} & at_line | {TWO{!ends_line}} & at;
+            step = {TWO{ends_t}} & backs | {TWO{ends_h && !ends_t}} & steps_t | {TWO{ends_w && !ends_h}} & steps_h |
+                   {TWO{ends_tile && !ends_w}} & steps_w | {TWO{ends_plane && !ends_tile}} & frames |
+                   {TWO{ends_line && !ends_plane}} & lines | {TWO{ends_row && !ends_line}} & units;
+            at = both(origin, step);
+            if (ends_line) at_line = at;
+            if (ends_plane) at_plane = at;
+            if (ends_tile) at_tile = at;
+
+            // Along the axis of the ring: the next position, back to the first of the tile, the next tile, the first of all.
+            moves = axis == 2'd0 ? ends_plane : axis == 2'd1 ? ends_line : ends_row;
+            turns_back = axis == 2'd0 ? ends_tile : axis == 2'd1 ? ends_plane : ends_line;
+            leaves = axis == 2'd0 ? ends_h : axis == 2'd1 ? ends_w : ends_tile;
+            restarts = axis == 2'd0 ? ends_t : axis == 2'd1 ? ends_h : ends_w;
+            turn = restarts ? '0 : turns_back && !leaves ? turn_tile : turn + COUNT'(moves);
+            if (leaves) turn_tile = turn;
         end
+        reached = {row, w, h, t, pw, ph, pt, channel, first, turn, turn_tile, at, at_line, at_plane, at_tile};
     end
 
     always_ff @(posedge clk)
         if (read) begin
-            next <= behind;
-            if (jumps) {run_h, run_t, run_beyond} <= {then_h, then_t, then_beyond};
+            next <= reached;
+            if (jumps)
+                {run_h, run_t, run_channel, run_at, run_plane} <= {then_h, then_t, then_channel, then_at, then_plane};
         end
 endmodule

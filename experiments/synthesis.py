@@ -50,7 +50,8 @@ CASES = (
 # Modules, and instances where one module serves several parts, by the component of the simulator's area that they are
 # of; what is left over is the controller.
 PART_OF = {
-    "lw_pe": "adder_trees", "lw_accumulators": "accumulators", "lw_staging": "staging", "lw_turned": "staging",
+    "lw_pe": "adder_trees", "lw_file": "accumulators", "lw_accumulators": "accumulators",
+    "lw_staging": "staging", "lw_turned": "staging",
     "lw_operands": "staging", "lw_walker": "staging", "lw_weight": "staging", "u_front": "staging",
     "lw_near": "staging",
     "lw_chosen": "staging", "lw_kernels": "staging", "lw_span": "staging", "lw_slice": "staging",
@@ -77,7 +78,7 @@ PARTS = {
     "control": "control",
     "fused groups": "groups",
 }
-MEMORIES = ("lw_sram", "lw_output_buffer", "lw_inner")
+MEMORIES = ("lw_sram", "lw_output_buffer", "lw_biases", "lw_inner")
 
 Parameters = tuple[tuple[str, int], ...]
 
@@ -150,8 +151,6 @@ def area(texts: dict[str, str], module: str, parameters: dict[str, int]) -> floa
     """Return the area of a module, without what it instantiates."""
     if module in MEMORIES:
         return 0.0
-    if module == "lw_accumulators":
-        return parameters["MULTS"] * measure(texts, module, {**parameters, "MULTS": 1}).area
     if module == "lw_weight":
         return measure(texts, module, {**parameters, "NUMBER": 1}).area
     if module == "lw_operands":

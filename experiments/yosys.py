@@ -85,7 +85,6 @@ def synthesis(module: str, parameters: str, zeros: str = "") -> str:
     chosen = f"chparam {parameters} {module}; " if parameters else ""
     return (
         f"{chosen}hierarchy -top {module}; rename -top measured; proc; {zeros}memory -nomap; opt -full; "
-        f"{'delete t:$mem*; ' if module == 'lw_core' else ''}"
         "synth -run coarse:; opt_dff; dfflegalize -cell $_DFF_P_ 01 -cell $_DFFE_PP_ 01; techmap -map gated.v; "
         f"opt_merge -share_all; dfflibmap -liberty {LIBRARY}; abc -liberty {LIBRARY}; opt_clean; "
         f"tee -q -o stat.txt stat -liberty {LIBRARY}"

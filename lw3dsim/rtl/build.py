@@ -32,7 +32,7 @@ STATEMENTS = 300
 # Memories that the bench fills.
 MEMORIES = {
     "IFMAP_EVEN": "u_ifmap__DOT__u_even__DOT__words", "IFMAP_ODD": "u_ifmap__DOT__u_odd__DOT__words",
-    "WEIGHT_MEMORY": "u_weight__DOT__words", "BIAS_MEMORY": "biases",
+    "WEIGHT_MEMORY": "u_weight__DOT__words", "BIAS_MEMORY": "u_biases__DOT__words",
     "TABLE_MEMORY": "g_tables__DOT__u_tables__DOT__held",
 }  # fmt: skip
 

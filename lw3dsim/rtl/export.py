@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RULES = (
     (
         "Array",
-        "lw_array, lw_pe, lw_accumulators",
+        "lw_array, lw_pe, lw_accumulators, lw_file",
         "multipliers, adder trees, two banks of accumulators",
     ),
     (

@@ -1,4 +1,4 @@
-// The accumulators of a PE: per multiplier two banks of 2 ** `PLACE`. One bank takes products while the other drains.
+// The accumulators of a PE: those of every multiplier.
 module lw_accumulators #(
     parameter int MULTS = 1,
     parameter int SUM = 32,
@@ -17,17 +17,10 @@ module lw_accumulators #(
     genvar m;
     generate
         for (m = 0; m < MULTS; m = m + 1) begin : g_file
-            // A bank has one port to read: it is added up, or drained.
-            logic [SUM-1:0] lower[1 << PLACE], upper[1 << PLACE];
-            wire [SUM-1:0] of_lower = lower[adds[m] && !bank ? place : drain_place];
-            wire [SUM-1:0] of_upper = upper[adds[m] && bank ? place : drain_place];
-            wire [SUM-1:0] sum_so_far = bank ? of_upper : of_lower;
-            wire [SUM-1:0] sum = (first ? '0 : sum_so_far) + products[SUM*m+:SUM];
-            always_ff @(posedge clk) begin
-                if (adds[m] && !bank) lower[place] <= sum;
-                if (adds[m] && bank) upper[place] <= sum;
-            end
-            assign sums[SUM*m+:SUM] = drain_bank ? of_upper : of_lower;
+            lw_file #(.SUM(SUM), .PLACE(PLACE)) u_file (
+                .clk, .adds(adds[m]), .first, .bank, .place, .product(products[SUM*m+:SUM]), .drain_bank, .drain_place,
+                .drained(sums[SUM*m+:SUM])
+            );
         end
     endgenerate
 endmodule

@@ -579,8 +579,11 @@ module lw_core #(
         .tiles_w(out_tiles_w), .tiles_h(out_tiles_h), .tiles_t(out_tiles_t), .size(out_size), .left(out_left),
         .results(results_of_depth), .picked(summed), .rows(from_rows)
     );
-    logic [ROWS*BIAS-1:0] biases[BIAS_WORDS]  /*verilator public_flat_rw*/;
-    always_ff @(posedge dma_clk) if (bias_write) biases[bias_address[BIAS_INDEX-1:0]] <= bias_data;
+    wire [ROWS*BIAS-1:0] biases;
+    lw_biases #(.WORDS(BIAS_WORDS), .BITS(ROWS*BIAS), .INDEX(BIAS_INDEX)) u_biases (
+        .dma_clk, .write(bias_write), .write_address(bias_address[BIAS_INDEX-1:0]), .write_data(bias_data),
+        .address(out_bias), .word(biases)
+    );
     /* verilator lint_off UNUSEDSIGNAL */  // watched by test benches
     wire [PICKED*(RESULT+2)-1:0] finished, totals;
     wire [PICKED*ACTIVATION-1:0] results, codes;
@@ -590,7 +593,7 @@ module lw_core #(
         .ROWS(ROWS), .SUM(RESULT), .BIAS(BIAS), .BITS(ACTIVATION), .RESULTS(PICKED), .VECTOR(VECTOR), .LANES(VECTOR_LANES),
         .DIVIDED(DIVIDED), .INVERSE(INVERSE), .SHIFTED(SHIFTED)
     ) u_vector (
-        .sums(picked), .partials, .adds(out_adds), .kind(out_vector), .added, .rows(from_rows), .biases(biases[out_bias]),
+        .sums(picked), .partials, .adds(out_adds), .kind(out_vector), .added, .rows(from_rows), .biases,
         .divides(out_divides), .inverse(division[DIVISION-1-:INVERSE]), .offset(division[SHIFTED+:DIVIDED+INVERSE]),
         .inverse_shift(division[SHIFTED-1:0]),
         .relu(out_relu), .shift(out_shift), .finished(totals), .results(codes)

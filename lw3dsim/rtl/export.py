@@ -62,7 +62,11 @@ RULES = (
     ),
     ("Intermediate tensors", "lw_inner, lw_places", "written where the next layer of a group reads them"),
     ("Partial sums", "lw_output_buffer, lw_partials", "words read before words are written, at one port"),
-    ("Vector unit, of a drain", "lw_vector, lw_divider", "partial sums, means, bias, relu, shift to the operand width"),
+    (
+        "Vector unit, of a drain",
+        "lw_vector, lw_divider, lw_biases",
+        "partial sums, means, bias, relu, shift to the operand width",
+    ),
     ("Vector unit: look-ups", "lw_tables", "codes of results in tables of activations, where a drain passes"),
     ("Vector unit: groups", "lw_groups", "outputs side by side, one group behind the other out of a descriptor"),
     ("Vector unit: operations", "lw_groups_made, lw_lanes", "an operand of all lanes a cycle, two accumulators a lane"),

@@ -43,8 +43,8 @@ class Clocks(Value, frozen=True, kw_only=True):
 
     ``clock_ticks`` is the clock of the DRAM. A channel moves ``burst_bytes`` in ``burst_ticks``, sustained, and never
     in less than ``least_burst_ticks``; ``latency_ticks`` pass from the end of a transfer on the bus to its data on
-    chip, where the model is plain. For estimates, a row is opened every ``visit_ticks``, and a store turns the bus
-    round in ``turnaround_ticks``.
+    chip, where the model is plain. For estimates, a row is opened every ``visit_ticks``, the first one of a tile
+    ``opening_ticks`` behind the tile before it, and a store turns the bus round in ``turnaround_ticks``.
     """
 
     ticks_per_ps: int = 1
@@ -54,6 +54,7 @@ class Clocks(Value, frozen=True, kw_only=True):
     least_burst_ticks: int
     latency_ticks: int
     visit_ticks: int = 0
+    opening_ticks: int = 0
     turnaround_ticks: int = 0
     dram: DramSystem
 
@@ -139,6 +140,8 @@ def make_clocks(arch: Accelerator) -> Clocks:
             latency_ticks=closed_row_ticks,
             # Rows that follow each other seldom lie in all banks: taken as half of them.
             visit_ticks=max(2 * standard.trc // standard.banks, standard.trrd_s) * clock_ticks,
+            # Tensors begin in the same bank, so tiles of several often follow each other in one.
+            opening_ticks=standard.trc * clock_ticks,
             turnaround_ticks=(standard.cl + standard.turnaround + standard.twtr_l) * clock_ticks,
             dram=system,
         )

@@ -36,6 +36,7 @@ from lw3dsim.map.layer.ranking import (
     is_worth,
     keep_nothing,
     most_compute,
+    turns_of,
 )
 from lw3dsim.map.layer.search import search
 from lw3dsim.map.layer.sums import read_positions
@@ -51,6 +52,7 @@ from lw3dsim.map.layer.tiling import (
     row_visits,
     tiles_fit,
     weight_loads,
+    weight_repeats,
     weights_fit,
 )
 from lw3dsim.network.blocks import Use, candidate_blocks, wanted_block
@@ -102,7 +104,7 @@ def task_of(problem, sizes, arch=ARCH):
             max_steps=100,
         ),
         times=Times(
-            cycle=2000, burst=10_000, visit=0, turnaround=0, latency=20_000, channels=1, page_bursts=2,
+            cycle=2000, burst=10_000, visit=0, opening=0, latency=20_000, channels=1, page_bursts=2,
             input_row_bursts=1, output_row_bursts=1,
         ),
         choices=choices,
@@ -178,6 +180,16 @@ def test_repeats_follow_from_the_order_of_the_loops():
     # Else weights or tiles stay. 2 x 4 x 72 + 64 bits take 3 bursts, 320 bits 2.
     assert [input_repeats(whole.layer, whole.choices, ONE, order) for order in (0, 1)] == [2, 1]
     assert [weight_loads(whole.layer, whole.choices, ONE, order) for order in (0, 1)] == [5, 10]
+    assert [weight_repeats(whole.layer, whole.choices, ONE, order) for order in (0, 1)] == [1, 2]
+
+
+def test_a_tile_behind_one_of_another_tensor_opens_its_first_row_only_then():
+    # Two sources, then a result: each is behind another. So are an input tile and a result, and weights once.
+    assert turns_of(2, 4, 0, 4) == 12
+    assert turns_of(1, 4, 1, 4) == 9
+    # Of ten input tiles behind each other the first alone is behind the result, which is behind the last.
+    assert turns_of(1, 10, 0, 1) == 2
+    assert turns_of(1, 10, 10, 1) == 21
 
 
 def test_a_tiling_fits_when_all_slots_of_all_buffers_do():

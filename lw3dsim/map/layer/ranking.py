@@ -2,7 +2,8 @@
 
 Traffic and compute cycles are exact, but for those of a vector layer and for waits between
 tiles. The latency is the larger of compute, DRAM and the turnaround of the buffer slots,
-plus what nothing can hide. It only ranks: simulation decides.
+plus what nothing can hide. A tile that is moved behind one of another tensor opens its
+first row only then. It only ranks: simulation decides.
 
 Nothing is left out by guess: a tiling's steps are not costed only where it would lose to
 those already kept by a bound: lanes as full, and ports as busy, as the parts of T and H allow, then full tiles
@@ -33,6 +34,7 @@ from lw3dsim.map.layer.tiling import (
     tiles_fit,
     total_steps,
     weight_loads,
+    weight_repeats,
     weights_fit,
 )
 
@@ -167,7 +169,7 @@ def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, costed: Cost
     It computes for ``busy`` ticks at least, and for ``pixels`` were its lanes always full.
     """
     layer, times, choices = task.layer, task.times, task.choices
-    n_parts, tiles = choices.n.parts[at.n], spatial_tiles(choices, at)
+    n_parts, c_parts, tiles = choices.n.parts[at.n], choices.c.parts[at.c], spatial_tiles(choices, at)
     stores = layer.groups * tiles * n_parts
     loads = input_tiles(layer, choices, at)
     inputs, outputs = input_bursts(layer, choices, at), output_bursts(layer, choices, at)
@@ -186,8 +188,10 @@ def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, costed: Cost
         if not is_worth(kept, aim, fastest, compute, bursts, times.channels):
             continue
         visits = row_visits(task, at, repeats, weights)
-        transfer = max(bursts * times.burst, visits * times.visit) // times.channels
-        transfer += stores * times.turnaround
+        of_weights = layer.groups * n_parts * c_parts * weight_repeats(layer, choices, at, order) if weights else 0
+        turns = turns_of(layer.sources, repeats * loads, of_weights, stores)
+        transfer = bursts * times.burst // times.channels + turns * times.opening
+        transfer = max(transfer, visits * times.visit // times.channels)
         exposed = ceiling(inputs, loads) + first_weights + ceiling(outputs, stores)
         exposed = exposed * times.burst // times.channels
         asked = repeats * loads * times.latency
@@ -204,6 +208,13 @@ def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, costed: Cost
             ticks = estimate(compute, transfer, asked, task.limits.slots) + exposed
         if is_worth(kept, aim, ticks, compute, bursts, 1):
             insert(kept, aim, ticks, compute, bursts, visits, order, task.mode, at)
+
+
+@kernel
+def turns_of(sources: int, loads: int, weights: int, stores: int) -> int:
+    """Return how many tiles, of so many of each tensor, are moved behind a tile of another tensor, at most."""
+    tiles, most = sources * loads + weights + stores, max(loads, weights, stores)
+    return min(tiles, 2 * (tiles - most))
 
 
 @kernel

@@ -143,7 +143,7 @@ def _task(
             cycle=clocks.cycle_ticks,
             burst=clocks.burst_ticks,
             visit=clocks.visit_ticks,
-            turnaround=clocks.turnaround_ticks,
+            opening=clocks.opening_ticks,
             latency=clocks.latency_ticks,
             channels=clocks.dram.channels,
             page_bursts=clocks.dram.page_bursts,

@@ -51,7 +51,7 @@ class Limits(NamedTuple):
 
 
 class Times(NamedTuple):
-    """Ticks of a cycle, and what DRAM takes: ticks of a burst, to open a row, to turn round for a store, to answer.
+    """Ticks of a cycle, and what DRAM takes: ticks of a burst, to open a row, to begin with another tile, to answer.
 
     ``channels`` share bursts and rows; a DRAM row is ``page_bursts``, a row of the input and of the output of the
     layer ``input_row_bursts`` and ``output_row_bursts``.
@@ -60,7 +60,7 @@ class Times(NamedTuple):
     cycle: int
     burst: int
     visit: int
-    turnaround: int
+    opening: int
     latency: int
     channels: int
     page_bursts: int
@@ -209,11 +209,16 @@ def input_repeats(layer: Layer, choices: Choices, at: Tiling, order: int) -> int
 
 
 @kernel
+def weight_repeats(layer: Layer, choices: Choices, at: Tiling, order: int) -> int:
+    """Return how often the weight tiles of a set are loaded."""
+    is_again = choices.c.parts[at.c] > 1 or (order == TILES_OUTER and choices.n.parts[at.n] > 1)
+    return spatial_tiles(choices, at) if is_again else weight_sets(layer)
+
+
+@kernel
 def weight_loads(layer: Layer, choices: Choices, at: Tiling, order: int) -> int:
     """Return the bursts of all weight tiles, as often as they are loaded."""
-    is_again = choices.c.parts[at.c] > 1 or (order == TILES_OUTER and choices.n.parts[at.n] > 1)
-    once = choices.weight_bursts[at.n * len(choices.c.size) + at.c]
-    return once * (spatial_tiles(choices, at) if is_again else weight_sets(layer))
+    return choices.weight_bursts[at.n * len(choices.c.size) + at.c] * weight_repeats(layer, choices, at, order)
 
 
 @kernel

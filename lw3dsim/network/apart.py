@@ -78,7 +78,7 @@ def one_by_one(alone: Alone) -> list[Unit]:
     """Return the layers of a network in no groups but those that are fixed, all tensors in layouts."""
     network, arch, weights = alone.network, alone.arch, alone.weights
     units = settle_layouts(network, alone.units, arch, alone.engine, alone.layouts)
-    paid = paid_for_layouts(network, units, arch, weights)
+    paid = paid_for_layouts(network, units, arch, weights, {})
     if not (paid.is_worth_it or any(pays_much(unit, paid, weights.price) for unit in units)):
         return units
     from lw3dsim.network.laying import laid_layers

@@ -30,6 +30,7 @@ from lw3dsim.network.forest import Forest, forest_of
 from lw3dsim.network.layouts import free_blocks
 from lw3dsim.network.objective import Figures, Weights, at_work, leakage_of
 from lw3dsim.network.runs import bare, best_run
+from lw3dsim.network.settling import Settler
 from lw3dsim.network.units import units_of
 from lw3dsim.possible import group_steps, is_possible_group
 from lw3dsim.schedule.fused import busy_under
@@ -138,6 +139,13 @@ class Judge:
     def trees(self) -> Trees:
         """What may be fused."""
         return self.forest.trees
+
+    @property
+    def settler(self) -> Settler:
+        """What settles the layouts of cuts."""
+        return Settler(
+            network=self.network, arch=self.arch, engine=self.engine, weights=self.weights, leakage=self.leakage
+        )
 
     def _bound(self, free: Mapping[str, Blocks]) -> None:
         """List the groups that there can be, whose inputs and outputs may lie in ``free`` blocks, and bound them."""

@@ -33,9 +33,9 @@ from lw3dsim.network.layout_costs import (
     padding,
     paid_for_layouts,
     pays_much,
-    wasted_by,
+    saved_at_most,
 )
-from lw3dsim.network.layouts import blocks_of, moved_by, moved_more, settle_layouts
+from lw3dsim.network.layouts import blocks_of, moved_by, moved_more
 from lw3dsim.network.objective import Figures, network_cost
 from lw3dsim.network.offers import NOTHING, Offer, ends_of, users_of
 from lw3dsim.network.other_blocks import with_tiles
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.partition import Path
     from lw3dsim.network.alone import Alone
     from lw3dsim.network.layers import Lies
-    from lw3dsim.network.layout_costs import Paid
+    from lw3dsim.network.layout_costs import LeastOf, Paid
     from lw3dsim.network.offers import End
     from lw3dsim.schedule.work import Side, Work
 
@@ -70,7 +70,7 @@ def fused_units(alone: Alone, progress: Callable[[int], None] | None = None) -> 
     """Return a network cut into fused groups and layers at the least cost, all tensors in layouts; see :func:`fuse`."""
     judge = Judge.of(alone, alone.fixed_layers)
     units = fuse(judge, alone.fixed, progress)
-    return relaid(judge, alone, settle_layouts(alone.network, units, alone.arch, alone.engine, alone.layouts))
+    return relaid(judge, alone, judge.settler.settle(units, alone.layouts))
 
 
 def laid_layers(alone: Alone, units: list[Unit]) -> list[Unit]:
@@ -86,17 +86,17 @@ def relaid(judge: Judge, alone: Alone, units: list[Unit]) -> list[Unit]:
         return network_cost(network, chosen, arch, weights)
 
     def settle(runs: Mapping[Path, Run[Work]], blocks: Mapping[str, int]) -> list[Unit]:
-        anew = units_of(network, judge.runs, runs)
-        return settle_layouts(network, anew, arch, judge.engine, {**alone.layouts, **blocks})
+        return judge.settler.settle(units_of(network, judge.runs, runs), {**alone.layouts, **blocks})
 
-    paid = paid_for_layouts(network, units, arch, weights)
+    least = {tuple(network.layers[i] for i in path): cost for path, cost in judge.least.items()}
+    paid = paid_for_layouts(network, units, arch, weights, least)
     runs = _for_their_layouts(judge, units, alone.fixed, paid)
     if any(run is not unit.run for run, unit in zip(runs.values(), units, strict=True)):
         units = min(units, settle(runs, {}), key=cost)
-        paid = paid_for_layouts(network, units, arch, weights)
+        paid = paid_for_layouts(network, units, arch, weights, least)
     if not paid.is_worth_it:
         return units
-    found = Laying.of(judge, alone, units, paid).best()
+    found = Laying.of(judge, alone, units, paid, least).best()
     return units if found is None else min(units, settle(*found), key=cost)
 
 
@@ -155,18 +155,19 @@ class Laying:
     judge: Judge
     fixed: Mapping[Path, Run[Work]]
     paid: Paid
+    least: LeastOf
     blocks: Mapping[str, Blocks]
     anew: dict[tuple[Path, Lies], Run[Work]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, judge: Judge, alone: Alone, units: Sequence[Unit], paid: Paid) -> Laying:
+    def of(cls, judge: Judge, alone: Alone, units: Sequence[Unit], paid: Paid, least: LeastOf) -> Laying:
         """Return what is known once ``units`` are settled."""
         network, arch = judge.network, judge.arch
         layers = units_of(network, judge.runs, {})
         blocks = blocks_of(network, [*layers, *units], arch, alone.layouts)
         if paid.is_wasteful:
             blocks = with_tiles(layers, arch, blocks)
-        return cls(judge=judge, fixed=alone.fixed, paid=paid, blocks=blocks)
+        return cls(judge=judge, fixed=alone.fixed, paid=paid, least=least, blocks=blocks)
 
     def best(self) -> tuple[dict[Path, Run[Work]], dict[str, int]] | None:
         """Return the runs of the best cut and the blocks of its tensors, None where none can be worth it."""
@@ -261,8 +262,9 @@ class Laying:
 
     def _saving(self, unit: Unit) -> float:
         """Return what a unit could save in layouts that it was not mapped for, 0 where that is not looked for."""
-        wasted = wasted_by(unit, self.blocks, self.judge.weights.price)
-        return SAVES * wasted if self.paid.is_wasteful and wasted * WASTE > self.paid.whole else 0.0
+        judge = self.judge
+        saved = saved_at_most(judge.network, unit, self.blocks, judge.weights, self.least, SAVES)
+        return saved if self.paid.is_wasteful and saved * WASTE > SAVES * self.paid.whole else 0.0
 
     def _table(self, unit: Unit, ends: tuple[End, ...]) -> Floats:
         """Return what a unit costs by the layouts of its ends: as it is mapped, or at least, where it may save much."""

@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Linear
+from lw3dsim.map.group.floor import stage_floor
 from lw3dsim.map.layer.mapping import input_layout, output_layout
 from lw3dsim.network.layouts import free_tensors, stored_by
-from lw3dsim.network.objective import network_cost
+from lw3dsim.network.objective import Figures, network_cost
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from lw3dsim.account.simulated import Unit
+    from lw3dsim.account.simulated import Run, Unit
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.describe.workload import Workload
+    from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.map.layer.price import Price
     from lw3dsim.network.objective import Weights
-    from lw3dsim.schedule.work import Side
+    from lw3dsim.schedule.work import Side, Work
     from lw3dsim.tensor.layout import Layout
+
+    # By the layers of groups, what each costs at least in any layouts.
+    LeastOf = Mapping[tuple[AnyLayer, ...], float]
 
 # What units pay for the layouts that others want is worth looking at where it is more than this part of all.
 WORTH = 300
@@ -55,15 +59,60 @@ class Paid(NamedTuple):
         return self.is_wasteful or self.for_others * WORTH > self.whole
 
 
-def paid_for_layouts(network: Workload, units: Sequence[Unit], arch: Accelerator, weights: Weights) -> Paid:
-    """Return what settled ``units`` pay for how their tensors lie: at most, where time waits for every byte."""
+def paid_for_layouts(
+    network: Workload,
+    units: Sequence[Unit],
+    arch: Accelerator,
+    weights: Weights,
+    least: LeastOf,
+) -> Paid:
+    """Return what settled ``units`` pay for how their tensors lie: at most, where time waits for every byte.
+
+    Of groups, by their layers, it is known what they cost at ``least`` in any layouts.
+    """
     free = free_tensors(network) if arch.dram.layout == "auto" else set()
     extra = sum(unit.layout_extra_bytes for unit in units) if free else 0
     return Paid(
         whole=network_cost(network, units, arch, weights),
         for_others=weights.price.of(extra * cycles_of_byte(arch), extra),
-        for_nothing=max(wasted_by(unit, free, weights.price) for unit in units),
+        for_nothing=max(saved_at_most(network, unit, free, weights, least) for unit in units),
     )
+
+
+def saved_at_most(
+    network: Workload,
+    unit: Unit,
+    free: Collection[str],
+    weights: Weights,
+    least: LeastOf,
+    times: int = 1,
+) -> float:
+    """Return what a unit may save in other layouts: so many ``times`` what it wastes, down to its ``least`` cost."""
+    wasted = times * wasted_by(unit, free, weights.price)
+    if weights.pj or not wasted:
+        return wasted
+    floor = least.get(unit.layers)
+    if floor is None:
+        floor = least_of_layer(unit.run, weights.price) if len(unit.layers) == 1 else 0.0
+    return min(wasted, max(weights.cost(Figures.of(network, unit, None)) - floor, 0.0))
+
+
+def least_of_layer(run: Run[Work], price: Price) -> float:
+    """Return what no mapping of a layer costs less than: its products, on an array all of which works, and its bytes.
+
+    Of a layer on the vector unit it is its bytes alone.
+    """
+    (problem,), arch = run.work.stages, run.arch
+    floor, positions = stage_floor(problem, arch, 0, keeps=False), math.prod(problem.out)
+    tiles = positions / math.prod(problem.algorithm.tile)
+    passes = tiles * -(-problem.n // arch.places("output_channels"))
+    of_pass = max(floor.of_pass, min(floor.multiply, key=_value), key=_value)
+    cycles = max(passes * _value(of_pass), tiles * _value(floor.of_all))
+    return price.of(max(cycles, run.compulsory_bytes * cycles_of_byte(arch)), run.compulsory_bytes)
+
+
+def _value(fraction: tuple[int, int]) -> float:
+    return fraction[0] / fraction[1]
 
 
 def pays_much(unit: Unit, paid: Paid, price: Price) -> bool:
@@ -73,8 +122,8 @@ def pays_much(unit: Unit, paid: Paid, price: Price) -> bool:
 
 def may_cost(network: Workload, units: Sequence[Unit], arch: Accelerator, weights: Weights) -> float:
     """Return about what ``units`` may cost at best in other layouts."""
-    wasted = sum(wasted_by(unit, network.shapes, weights.price) for unit in units)
-    return network_cost(network, units, arch, weights) - SAVES * wasted
+    saved = sum(saved_at_most(network, unit, network.shapes, weights, {}, SAVES) for unit in units)
+    return network_cost(network, units, arch, weights) - saved
 
 
 def cycles_of_byte(arch: Accelerator) -> float:

@@ -45,7 +45,7 @@ def laid_out(
     burst_bytes, given = make_clocks(arch).burst_bytes, {**given, **network.blocks}
     works = [unit.run.work for unit in units]
     extra = [0] * len(units)
-    for tensor, users in _uses(network, units, burst_bytes).items():
+    for tensor, users in uses_of(network, units, burst_bytes).items():
         uses = [use for _, use in users]
         block = given.get(tensor, uses[0].block)
         tried = candidate_blocks(uses, network.shapes[tensor].channels, arch.dram.channel_block) | {block}
@@ -58,7 +58,7 @@ def laid_out(
     return works, extra
 
 
-def _uses(network: Workload, units: Sequence[Unit], burst_bytes: int) -> dict[str, list[tuple[int, Use]]]:
+def uses_of(network: Workload, units: Sequence[Unit], burst_bytes: int) -> dict[str, list[tuple[int, Use]]]:
     """Return, for every tensor whose layout is free, the mapped layers and groups that use it."""
     uses: dict[str, list[tuple[int, Use]]] = {}
     for i, unit in enumerate(units):
@@ -112,7 +112,7 @@ def blocks_of(
     """
     given, smallest = {**given, **network.blocks}, arch.dram.channel_block
     found: dict[str, Blocks] = {}
-    for name, users in _uses(network, units, make_clocks(arch).burst_bytes).items():
+    for name, users in uses_of(network, units, make_clocks(arch).burst_bytes).items():
         uses = [use for _, use in users]
         blocks = candidate_blocks(uses, network.shapes[name].channels, smallest)
         found[name] = (given[name],) if name in given else tuple(sorted(blocks))
@@ -121,7 +121,7 @@ def blocks_of(
 
 def layouts_of(network: Workload, units: list[Unit], arch: Accelerator) -> dict[str, int]:
     """Return the channel blocks in which mapped ``units`` have the tensors whose layout is free."""
-    uses = _uses(network, units, make_clocks(arch).burst_bytes)
+    uses = uses_of(network, units, make_clocks(arch).burst_bytes)
     return {tensor: use.block for tensor, ((_, use), *_) in uses.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import cache
 
 import pytest
@@ -11,11 +12,15 @@ from lw3dsim.account.simulated import Unit
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
 from lw3dsim.map.layer.price import Price
+from lw3dsim.map.layer.search import all_blocks
 from lw3dsim.network.alone import Alone
 from lw3dsim.network.apart import map_layers
+from lw3dsim.network.fusion import Judge, fuse
+from lw3dsim.network.layers import laid, problems_of, run_problem
 from lw3dsim.network.laying import fused_units
-from lw3dsim.network.layout_costs import wasted_by
-from lw3dsim.network.layouts import moved_by, moved_more
+from lw3dsim.network.layout_costs import least_of_layer, wasted_by
+from lw3dsim.network.layouts import moved_by, moved_more, settle_layouts
+from lw3dsim.network.objective import network_cost
 from lw3dsim.network.runs import settled
 
 # Networks of which not all that they lose is little where layouts are settled once all is mapped.
@@ -116,3 +121,37 @@ def test_units_that_are_fixed_and_layouts_that_are_given_stand(seed, objective):
         assert unit.run.work.mapping == fixed[path].work.mapping
         assert unit.run.work.block("output") == given.get(tensor, unit.run.work.block("output"))
         assert sorted(layer.name for one in units for layer in one.layers) == sorted(one.name for one in network.layers)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_mapping_of_a_layer_costs_less_than_it_does_at_least_in_any_layout(seed):
+    network, arch = drawn(seed)
+    price = Price(cycle=1.0, dram_byte=0.01)
+    for problem in problems_of(network, arch, "auto"):
+        runs = []
+        for lies in ((None, None), (8, 8), (1, None), (None, 12)):
+            lying = laid(problem, lies)
+            with contextlib.suppress(MappingError):
+                runs.append(run_problem(lying, arch, price=price, quanta=all_blocks(lying, arch)))
+        for run in runs:
+            assert max(least_of_layer(one, price) for one in runs) <= price.of(run.latency_cycles, run.dram_bytes)
+
+
+def test_units_cost_no_more_where_time_settles_layouts_too_and_less_where_rows_are_opened_for_nothing():
+    saved = []
+    for seed in range(12):
+        network, arch = drawn(seed)
+        try:
+            space = Space(network, arch, "latency", fuses=True)
+        except MappingError:
+            continue
+        runs = map_layers(network, arch)
+        judge = Judge.of(
+            Alone(network=network, runs=runs, arch=arch, engine="auto", weights=space.weights, fixed={}, layouts={}),
+            (),
+        )
+        units = fuse(judge, {})
+        by_bytes = network_cost(network, settle_layouts(network, units, arch, "auto", {}), arch, space.weights)
+        saved.append(by_bytes - network_cost(network, judge.settler.settle(units, {}), arch, space.weights))
+    assert min(saved) >= 0
+    assert max(saved) > 0

@@ -218,6 +218,10 @@ def _cost(run: LayerRun, arch: Accelerator, price: Price) -> float:
     return price.of(run.latency_cycles, run.dram_bytes) + price.row * run.dram.activates + price.pj * own
 
 
+# Of layers without weights so many times as many mappings are simulated.
+MORE = 3
+
+
 @kept(65536)
 def run_problem(
     problem: Problem,
@@ -233,6 +237,7 @@ def run_problem(
     count as equal; then fewer DRAM bytes, then the mapper's order decide. Tiles are whole blocks as its tensors
     lie, or ``quanta``.
     """
+    most *= 1 if problem.has_weights else MORE
     return best_run(LayerSearch(problem=problem, arch=arch, price=price, most=most, quanta=quanta), engine)
 
 

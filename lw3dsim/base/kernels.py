@@ -92,6 +92,14 @@ class Kernels(Value, frozen=True):
         words: list[int] = np.asarray(values, dtype=np.int64).tolist()
         return words
 
+    def split(self, *columns: Sequence[int]) -> list[Words]:
+        """Return words of each of ``columns``: of one block, which takes less time."""
+        if not self.is_native:
+            return [self.words(column) for column in columns]
+        block = np.array([value for column in columns for value in column], dtype=np.int64)
+        ends = itertools.accumulate(map(len, columns), initial=0)
+        return [block[begin:end] for begin, end in itertools.pairwise(ends)]
+
     def empty(self, size: int) -> Words:
         """Return ``size`` words of 0."""
         return np.zeros(size, dtype=np.int64) if self.is_native else [0] * size

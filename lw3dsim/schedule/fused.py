@@ -165,9 +165,10 @@ def draft_group(group: Group, mapping: GroupMapping, arch: Accelerator, clocks: 
     Its tensors lie behind each other in DRAM, each from a whole stripe of all banks on. Raises MappingError where
     tiles do not fit the input or the weight buffer.
     """
-    axes, work, burst_bytes = mapping.axes(group), kernels(), clocks.burst_bytes
-    nest, on_array = _nest(group, mapping, axes), _on_array(group, mapping, axes, arch)
-    made, scratch = _empty(group, mapping, nest)
+    work, burst_bytes, unlaid = kernels(), clocks.burst_bytes, group.unlaid
+    axes = mapping.axes(unlaid)
+    nest, on_array = _nest(unlaid, mapping, axes), _on_array(unlaid, mapping, axes, arch)
+    made, scratch = _empty(unlaid, mapping, nest)
     room = len(made.places[0])
     alike, waits = _sorts(MARKS, room), _sorts(WAITS, room)
     sorts, steps, inputs, weights, outputs, misfit = work(draw_group)(
@@ -196,7 +197,7 @@ def draft_group(group: Group, mapping: GroupMapping, arch: Accelerator, clocks: 
         regions=regions,
         bursts=work.joined([region.box_bursts for region in regions]),
         stored=group.stored,
-        besides_bits=group.besides_bits,
+        besides_bits=unlaid.besides_bits,
     )
 
 
@@ -336,19 +337,21 @@ def _tiles(nest: GroupNest) -> int:
 
 
 def _nest(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis]) -> GroupNest:
-    work, (t, h, w) = kernels(), axes
+    t, h, w = axes
     chunk_of = [mapping.chunks[number] for number, run in enumerate(group.runs) for _ in run]
     tiles = [-(-s.n // n) if s.has_weights else 0 for s, n in zip(group.stages, chunk_of, strict=True)]
+    first_weight = list(itertools.accumulate(tiles, initial=0))
+    chunk, resident, first = kernels().split(mapping.chunks, mapping.resident, first_weight)
     return GroupNest(
         stages=group.plain,
         t=t.cuts,
         h=h.cuts,
         w=w.cuts,
-        chunk=work.words(mapping.chunks),
+        chunk=chunk,
         reads=group.links[0],
         adds=group.links[1],
-        resident=work.words(mapping.resident),
-        first_weight=work.words(list(itertools.accumulate(tiles, initial=0))),
+        resident=resident,
+        first_weight=first,
         innermost=KEPT.index(mapping.kept) if mapping.kept != "none" else 2,
         sliced=int(mapping.sliced),
     )

@@ -58,6 +58,16 @@ def test_kernels_own_what_they_run_on():
     assert isinstance(NATIVE.own(TABLE).first, np.ndarray)
 
 
+@pytest.mark.parametrize("work", [INTERPRETED, NATIVE])
+def test_words_of_one_block_are_those_of_each_column(work):
+    columns = [[1, 2, 3], [], [True, False], (4,)]
+    split = work.split(*columns)
+    assert [list(map(int, words)) for words in split] == [[1, 2, 3], [], [1, 0], [4]]
+    split[0][2] = 9
+    assert list(split[2]) == [1, 0]
+    assert work.split() == []
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_no_constants_are_counted_off_to_mean_columns(folder):
     for path in folder.glob("*.py"):

@@ -12,7 +12,8 @@ from lw3dsim.base.values import names_of
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import race
-from lw3dsim.schedule.fused import busy_cycles, draft_group
+from lw3dsim.map.group.group import Group
+from lw3dsim.schedule.fused import build_group_schedule, busy_cycles, draft_group
 from lw3dsim.schedule.program import Kinds, Loads, Stores
 
 BUFFERS = ("ifmap", "weight", "ofmap")
@@ -51,6 +52,24 @@ def test_so_is_one_whose_operands_come_slice_by_slice(chain, arch, data):
     group = fusable(chain, arch)
     mapping, schedule, *_ = any_mapping(group, data, arch, sliced=True)
     check_unrolled(group, mapping, schedule, arch, ())
+
+
+@settings(parent=thorough, max_examples=50)
+@given(chains(), st.booleans(), st.sampled_from([1, 2, 4, 16]), st.sampled_from([1, 2, 8, 16]), st.data())
+def test_a_group_that_is_laid_out_has_the_schedule_of_one_that_lies_so_by_itself(chain, warm_up, first, last, data):
+    group, clocks = fusable(chain, SMALL), make_clocks(SMALL)
+    mapping, *_ = any_mapping(group, data, SMALL, warm_up=warm_up)
+    laid = group.in_blocks(input_block=first, output_block=last)
+    by_itself = Group(laid.stages, laid.operands, reads=laid.reads, stored=laid.stored)
+    assert laid == by_itself
+    schedules = [build_group_schedule(one, mapping, SMALL, clocks) for one in (laid, by_itself)]
+    some, other = schedules
+    for name, kind in (("ifmap", Loads), ("weight", Loads), ("ofmap", Stores), ("kinds", Kinds)):
+        assert alike(getattr(some, name), getattr(other, name), kind)
+    assert some.kind.tolist() == other.kind.tolist()
+    bursts = [[region.box_bursts.tolist() for region in one.regions] for one in schedules]
+    assert bursts[0] == bursts[1]
+    assert some.besides_bits == other.besides_bits
 
 
 def check_unrolled(group, mapping, schedule, arch, meeting):

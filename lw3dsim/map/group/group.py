@@ -70,8 +70,8 @@ class Group(Value, frozen=True, dict=True, gc=True):
     @once
     def links(self) -> tuple[Words, Words]:
         """The tensor that each stage reads, and the one on chip that it adds, in words."""
-        work = kernels()
-        return work.words(self.sources), work.words(self.adds)
+        reads, adds = kernels().split(self.sources, self.adds)
+        return reads, adds
 
     @property
     def waiting(self) -> frozenset[int]:
@@ -135,23 +135,23 @@ class Group(Value, frozen=True, dict=True, gc=True):
     @once
     def plain(self) -> Stages:
         """The stages and runs in columns."""
-        work, stages, runs = kernels(), self.stages, self.runs
-        return Stages(
-            n=work.words([stage.n for stage in stages]),
-            c=work.words([stage.c for stage in stages]),
-            has_weights=work.words([stage.has_weights for stage in stages]),
-            kernel_bits=work.words([stage.kernel_bits for stage in stages]),
-            bias_bits=work.words([stage.bias_bits for stage in stages]),
-            run=work.words([number for number, run in enumerate(runs) for _ in run]),
-            reads_dram=work.words(self.operand_blocks),
-            waits=work.words([tensor in self.waiting for tensor in range(len(stages) + 1)]),
-            stored=work.words([False, *self.stores]),
-            channels=work.words(self.channels),
-            start=work.words([run.start for run in runs]),
-            stop=work.words([run.stop for run in runs]),
-            bits=work.words(self.bits),
-            sources=stages[0].sources,
+        stages, runs, waiting = self.stages, self.runs, self.waiting
+        columns = kernels().split(
+            [stage.n for stage in stages],
+            [stage.c for stage in stages],
+            [stage.has_weights for stage in stages],
+            [stage.kernel_bits for stage in stages],
+            [stage.bias_bits for stage in stages],
+            [number for number, run in enumerate(runs) for _ in run],
+            self.operand_blocks,
+            [tensor in waiting for tensor in range(len(stages) + 1)],
+            [False, *self.stores],
+            self.channels,
+            [run.start for run in runs],
+            [run.stop for run in runs],
+            self.bits,
         )
+        return Stages._make((*columns, stages[0].sources))
 
     @property
     def operand_blocks(self) -> list[int]:
@@ -212,7 +212,14 @@ class Group(Value, frozen=True, dict=True, gc=True):
         for stage, block in made:
             if block is not None:
                 stages[stage] = replace(stages[stage], output_block=block)
-        return Group(tuple(stages), self.operands, reads=self.reads, stored=self.stored)
+        laid = Group(tuple(stages), self.operands, reads=self.reads, stored=self.stored)
+        laid.__dict__["unlaid"] = self.unlaid
+        return laid
+
+    @once
+    def unlaid(self) -> Group:
+        """The group that this is in other blocks: for what does not depend on how it lies, worked out once for all."""
+        return self
 
     def axis(self, dimension: int, tile: int, halo: int) -> GroupAxis:
         """Cut T, H or W (0, 1, 2) of the last output into tiles of ``tile``; see cut_group."""
@@ -293,9 +300,8 @@ class GroupMapping(Value, frozen=True, kw_only=True):
 
     def axes(self, group: Group) -> tuple[GroupAxis, GroupAxis, GroupAxis]:
         """Return T, H and W of ``group`` cut into these tiles."""
-        t, h, w = (
-            group.axis(d, size, self.halo(name)) for d, (name, size) in enumerate(zip("thw", self.tile, strict=True))
-        )
+        each, unlaid = zip("thw", self.tile, strict=True), group.unlaid
+        t, h, w = (unlaid.axis(d, size, self.halo(name)) for d, (name, size) in enumerate(each))
         return t, h, w
 
     def describe(self) -> str:

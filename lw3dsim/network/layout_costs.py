@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Linear
+from lw3dsim.engine.attribution import COMPUTING
+from lw3dsim.machine.microarchitecture import shared_ports
 from lw3dsim.map.group.floor import stage_floor
 from lw3dsim.map.layer.mapping import input_layout, output_layout
 from lw3dsim.network.layouts import free_tensors, stored_by
@@ -132,14 +134,38 @@ def cycles_of_byte(arch: Accelerator) -> float:
     return clocks.burst_ticks / clocks.dram.channels / clocks.burst_bytes / clocks.cycle_ticks
 
 
+def least_as_mapped(units: Sequence[Unit], weights: Weights) -> float:
+    """Return what ``units`` cost at least in any layouts, mapped as they are; nothing is said where energy counts.
+
+    The array works as long, and DRAM moves what is needed.
+    """
+    return -math.inf if weights.pj else math.fsum(_least_as_mapped(unit, weights.price) for unit in units)
+
+
+def _least_as_mapped(unit: Unit, price: Price) -> float:
+    run, arch, clocks = unit.run, unit.run.arch, make_clocks(unit.run.arch)
+    moved = run.dram_bytes - wasted_bytes(unit, (unit.layers[0].inputs[0], unit.layers[-1].name))
+    # Where DMA and the array meet at a port, pauses depend on what is moved when.
+    sure, by_cause = [name for name in COMPUTING if name != "sram_port" or not shared_ports(arch)], run.cycles_by_cause
+    array = arch.layer_setup_cycles + sum(cycles for name, cycles in by_cause if name in sure)
+    moving = clocks.bound_ticks(moved // clocks.burst_bytes) / clocks.cycle_ticks
+    return price.of(max(array, moving), moved)
+
+
 def wasted_by(unit: Unit, free: Collection[str], price: Price) -> float:
     """Return what the bytes of ``free`` tensors cost that a unit moves and does not need: the rest of bursts."""
+    wasted = wasted_bytes(unit, free)
+    return price.of(wasted * cycles_of_byte(unit.run.arch), wasted)
+
+
+def wasted_bytes(unit: Unit, free: Collection[str]) -> int:
+    """Return these bytes."""
     events, wasted = unit.run.events, 0
     if unit.layers[0].inputs[0] in free and not isinstance(unit.layers[0], Linear):
         wasted += max(events.dram_ifmap_bytes - events.ifmap_write_bytes, 0)
     if any(name in free for name in (unit.layers[-1].name, *stored_by(unit).values())):
         wasted += max(events.dram_ofmap_bytes - events.ofmap_dma_bytes, 0)
-    return price.of(wasted * cycles_of_byte(unit.run.arch), wasted)
+    return wasted
 
 
 def padding(layout: Layout, block: int) -> int:

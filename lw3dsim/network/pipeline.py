@@ -19,7 +19,7 @@ from lw3dsim.errors import ArgumentError, InputError, MappingError
 from lw3dsim.importing.load import load_weighted, load_workload
 from lw3dsim.network.alone import Alone
 from lw3dsim.network.apart import map_layers, map_layers_for, one_by_one
-from lw3dsim.network.layout_costs import may_cost
+from lw3dsim.network.layout_costs import least_as_mapped, may_cost
 from lw3dsim.network.layouts import settle_layouts
 from lw3dsim.network.objective import make_weights, network_cost
 from lw3dsim.network.runs import run_work
@@ -251,21 +251,24 @@ def _mapped(
         told.all()
         return settle_layouts(network, units_of(network, [], fixed), design, MAPPER, layouts)
     runs = map_layers(network, design, algorithm=algorithm, engine=MAPPER, progress=told.layer, fixed=fixed)
-    settled = settle_layouts(network, units_of(network, runs, fixed), design, MAPPER, layouts)
+    fastest = units_of(network, runs, fixed)
+    settle = partial(settle_layouts, network, fastest, design, MAPPER, layouts)
     if fusion == "off" and objective == "latency":
-        return settled
+        return settle()
     weights = make_weights(network, runs, design, objective)
     if objective != "latency":
         runs = map_layers_for(network, design, algorithm, MAPPER, weights, fixed, told)
         # What time and traffic are worth where layers are fused is told by layers as they are then.
         weights = make_weights(network, runs, design, objective)
     alone = Alone(network=network, runs=runs, arch=design, engine=MAPPER, weights=weights, fixed=fixed, layouts=layouts)
-    found = [settled]
+    found: list[list[Unit]] = []
     cost = partial(network_cost, network, arch=design, weights=weights)
     if fusion != "off":
         from lw3dsim.network.laying import fused_units
 
         found.append(fused_units(alone, partial(told.layer, times=FUSING)))
+    if not found or least_as_mapped(fastest, weights) < cost(found[0]):
+        found.insert(0, settle())
     if fusion == "off" or may_cost(network, alone.units, design, weights) < min(map(cost, found)):
         found.append(one_by_one(alone))
     return min(reversed(found), key=cost)

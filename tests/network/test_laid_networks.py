@@ -18,9 +18,9 @@ from lw3dsim.network.apart import map_layers
 from lw3dsim.network.fusion import Judge, fuse
 from lw3dsim.network.layers import laid, problems_of, run_problem
 from lw3dsim.network.laying import fused_units
-from lw3dsim.network.layout_costs import least_of_layer, wasted_by
+from lw3dsim.network.layout_costs import least_as_mapped, least_of_layer, wasted_by
 from lw3dsim.network.layouts import moved_by, moved_more, settle_layouts
-from lw3dsim.network.objective import network_cost
+from lw3dsim.network.objective import Figures, Weights, network_cost
 from lw3dsim.network.runs import settled
 
 # Networks of which not all that they lose is little where layouts are settled once all is mapped.
@@ -135,6 +135,18 @@ def test_no_mapping_of_a_layer_costs_less_than_it_does_at_least_in_any_layout(se
                 runs.append(run_problem(lying, arch, price=price, quanta=all_blocks(lying, arch)))
         for run in runs:
             assert max(least_of_layer(one, price) for one in runs) <= price.of(run.latency_cycles, run.dram_bytes)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_layers_cost_no_less_in_any_layouts_than_they_do_at_least_as_they_are_mapped(seed):
+    network, arch = drawn(seed)
+    units = layers_of(seed)
+    weights = Weights.of("latency", Figures.total([Figures.of(network, unit, None) for unit in units]))
+    least = least_as_mapped(units, weights)
+    for block in (1, 4, 8, 12):
+        laid_out = settle_layouts(network, units, arch, "auto", dict.fromkeys(network.shapes, block))
+        assert least <= network_cost(network, laid_out, arch, weights)
+    assert least <= network_cost(network, settle_layouts(network, units, arch, "auto", {}), arch, weights)
 
 
 def test_units_cost_no_more_where_time_settles_layouts_too_and_less_where_rows_are_opened_for_nothing():

@@ -327,8 +327,8 @@ def _in_modes(group: Group, of_stages: tuple[Parallel, ...], found: tuple[Order,
         for i, (stage, parallel) in stages
     ]
     return OnArray(
-        layer=work.words([value for mode in modes for value in mode.layer]),
-        array=work.words([value for mode in modes for value in mode.array]),
+        layer=work.joined([mode.layer for mode in modes]),
+        array=work.joined([mode.array for mode in modes]),
     )
 
 

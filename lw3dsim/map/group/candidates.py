@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 class Candidates(Value, frozen=True, kw_only=True):
     """Group mappings, ``count`` of them, as ``found``, made of ``parts``; with what they move, and take by mode.
 
-    The input buffer has ``ifmap_bits``: operands of tiles for which that is too little are sliced.
+    The input buffer has ``ifmap_bits``: operands of tiles for which that is too little are sliced, if it
+    ``has_operands``.
     """
 
     parts: Parts
@@ -45,33 +46,33 @@ class Candidates(Value, frozen=True, kw_only=True):
     effort: Effort
     count: int
     ifmap_bits: int
+    has_operands: bool
 
     def __len__(self) -> int:
         return self.count
 
     def mapping(self, i: int, parallel: tuple[Parallel, ...]) -> GroupMapping:
         """Return candidate ``i``, its stages in these modes."""
-        found, parts, sizes, stages = self.found, self.parts, list[int](), len(self.parts.stages.n)
+        found, parts, stages = self.found, self.parts, len(self.parts.stages.n)
         axes, ways = (parts.t, parts.h, parts.w), (int(found.t[i]), int(found.h[i]), int(found.w[i]))
         kept: Kept = "none"
         is_warm = False
         for name, cuts, at in zip(KEPT, axes, ways, strict=True):
-            sizes.append(int(cuts.tile[at]))
-            kept, is_warm = name if cuts.is_kept[at] else kept, is_warm or bool(cuts.warm[at])
-        t, h, w = sizes
-        first = found.resident[i] * stages
-        places, flags = found.chunk[i :: len(found.t)], parts.sets[first : first + stages]
+            if cuts.is_kept[at]:
+                kept, is_warm = name, bool(cuts.warm[at])
+        t, h, w = (int(cuts.tile[at]) for cuts, at in zip(axes, ways, strict=True))
+        first, sizes = int(found.resident[i]) * stages, parts.chunks.size
         return GroupMapping(
             t=t,
             h=h,
             w=w,
             kept=kept,
-            chunks=tuple([int(parts.chunks.size[place]) for place in places]),
-            resident=tuple([bool(flag) for flag in flags]),
+            chunks=tuple([int(sizes[place]) for place in np.asarray(found.chunk[i :: len(found.t)]).tolist()]),
+            resident=tuple(map(bool, parts.sets[first : first + stages])),
             parallel=parallel,
             ofmap_slots=int(found.slots[i]),
             warm_up=is_warm,
-            sliced=int(kernels()(window_bits)(parts.stages, *axes, *ways)) > self.ifmap_bits,
+            sliced=self.has_operands and kernels()(window_bits)(parts.stages, *axes, *ways) > self.ifmap_bits,
         )
 
     def blocks(self, i: int, lying: Lying) -> tuple[int, ...]:

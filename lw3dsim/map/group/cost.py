@@ -73,8 +73,8 @@ class Scales(Value, frozen=True, kw_only=True):
         rows = (self.stages, trees, reads, adds, *zip(*(mode.often for mode in self.modes), strict=True))
         block = work.words([value for row in rows for value in row])
         stage, cost, *others = (block[at : at + many] for at in range(0, len(block), many))
-        layer = work.words([value for mode in self.modes for value in mode.layer])
-        array = work.words([value for mode in self.modes for value in mode.array])
+        layer = work.joined([mode.layer for mode in self.modes])
+        array = work.joined([mode.array for mode in self.modes])
         return Modes(stage, layer, array, cost, *others)
 
     def least(self, cycles: int, bits: int) -> float:

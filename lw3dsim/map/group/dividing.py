@@ -22,15 +22,16 @@ from lw3dsim.map.group.pricing import LEAST
 from lw3dsim.map.group.search import (
     CANDIDATES,
     FIRST_ROOM,
+    Weighed,
     bound_tiles,
     cheapest,
     check_busy,
+    fill_room,
     make_room,
     price_candidates,
     search_group,
     taken,
 )
-from lw3dsim.map.group.shortlist import shortlist
 from lw3dsim.map.group.tables import limits_of
 
 if TYPE_CHECKING:
@@ -119,16 +120,10 @@ class _Lister(Value, frozen=True, kw_only=True):
         """Return candidates of tiles of at most ``most`` that may be among the best; and what is too much then."""
         work, fits, modes = kernels(), way.fits, len(scales.modes)
         places = np.flatnonzero(way.least <= most)
-        order = work.words(places[np.argsort(way.least[places], kind="stable")])
+        order = places[np.argsort(way.least[places], kind="stable")]
         streamed = work.empty(len(fits.parts.set_bits) * (len(fits.parts.stages.start) + 1))
-        room, count, limit = self.room._replace(streamed=streamed), -1, 0
-        while count < 0:
-            count, limit = work(shortlist)(
-                fits.parts, fits.tiles, order, fits.limits, fits.floor, scales.lying, self.modes, scales.rates,
-                self.aim, room,
-            )  # fmt: skip
-            if count < 0:
-                room = make_room(fits, modes, 2 * len(room.found.t), self.keep)._replace(best=room.best)
+        weighed = Weighed(scales.lying, self.modes, scales.rates, self.aim)
+        room, count, limit = fill_room(fits, order, weighed, self.room._replace(streamed=streamed))
         found = taken(fits, room, modes, count, limit) if count else None
         return found, limit / self.scale * SLACK + self._beside if self.scale else math.inf
 

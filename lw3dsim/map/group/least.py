@@ -77,9 +77,11 @@ def least_of_groups(
     of_size: dict[tuple[int, int, Price], list[int]] = defaultdict(list)
     for i, (one, price) in enumerate(zip(tables.groups, prices, strict=True)):
         of_size[len(one.layers), one.runs, price].append(i)
+    sizes = {(stages, runs) for stages, runs, _ in of_size}
+    scratch = {size: make_scratch(*size, tables, arch) for size in sizes}
     for (stages, runs, price), those in of_size.items():
         paths = make_paths([tables.groups[i] for i in those])
-        own, least = make_scratch(stages, runs, tables, arch), work.room(len(those))
+        own, least = scratch[stages, runs], work.room(len(those))
         aim = aim_of(price, clocks, scale, ())
         work(bound_groups)(
             tables.layers, paths, limits, rates, aim, 8 * clocks.burst_bytes, own, work.words(most[those]), least

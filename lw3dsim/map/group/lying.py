@@ -127,11 +127,12 @@ def link_fewer(
     Fewer of the output, given its ``lines``, or of the weights of a stage of the last run, each chunk in whole bursts.
     """
     for i in range(len(sizes)):
+        saving = i - 1
+        while saving >= 0 and not saves_weights(stages, sizes[saving], sizes[i], burst_bits):
+            saving -= 1
         for way in range(ways):
             own, smaller = lines.bursts[(first + i) * every + way], i - 1
-            while smaller >= 0 and lines.bursts[(first + smaller) * every + way] >= own:
-                if saves_weights(stages, sizes[smaller], sizes[i], burst_bits):
-                    break
+            while smaller > saving and lines.bursts[(first + smaller) * every + way] >= own:
                 smaller -= 1
             fewer[i * every + way] = smaller
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import flat
 from lw3dsim.base.values import Value
@@ -12,6 +14,7 @@ from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.records import VECTOR
 
 if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.orders import Order
@@ -20,8 +23,8 @@ if TYPE_CHECKING:
 class Mode(Value, frozen=True, kw_only=True):
     """A layer on the array in a parallel mode, in words; ``often`` are the last columns of Modes."""
 
-    layer: list[int]
-    array: list[int]
+    layer: Ints
+    array: Ints
     often: tuple[int, ...]
     fill_cycles: int
     reads_back: int
@@ -29,9 +32,9 @@ class Mode(Value, frozen=True, kw_only=True):
 
 
 @kept(65536)
-def layer_words(problem: Problem) -> list[int]:
+def layer_words(problem: Problem) -> Ints:
     """Return a layer as kernels read it of words."""
-    return flat(plain_layer(problem))
+    return np.array(flat(plain_layer(problem)))
 
 
 @kept(65536)
@@ -50,7 +53,7 @@ def make_mode(
     layer, reads_any = plain_layer(stage), int(array.reads_back > 0)
     return Mode(
         layer=layer_words(stage),
-        array=flat(array),
+        array=np.array(flat(array)),
         often=(int(layer.structure == VECTOR), array.rows, array.fill_cycles, reads_any),
         fill_cycles=array.fill_cycles,
         reads_back=array.reads_back,

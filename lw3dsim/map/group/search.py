@@ -6,7 +6,7 @@ latency is estimated. The caller simulates the best few and takes the best by si
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from lw3dsim.map.group.group import GroupMapping  # noqa: TC001  # decoded when 
 from lw3dsim.map.group.pricing import LEAST
 from lw3dsim.map.group.rooms import Best, Room
 from lw3dsim.map.group.shortlist import shortlist
-from lw3dsim.map.group.weighing import SEEN, Effort, Seen, Traffic
+from lw3dsim.map.group.weighing import SEEN, Effort, Modes, Seen, Traffic
 from lw3dsim.tensor.layout import block_sizes
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.candidates import Fits, Gathered
     from lw3dsim.map.group.group import Blocks, Group
     from lw3dsim.map.group.lying import Lying
+    from lw3dsim.map.group.pricing import Aim, Rates
+    from lw3dsim.map.group.tiles import Gauge
     from lw3dsim.map.layer.price import Price
 
 
@@ -96,10 +98,8 @@ def search_group(
 
     Raises MappingError when none fits, or where a stage has nothing to compute: such a layer runs by itself.
     """
-    fits = fit_none(group, arch)
-    check_busy(fits)
-    scales = make_scales(group, fits, arch, clocks, price, lies)
-    priced = price_candidates(list_cheapest(fits, scales, keep), scales)
+    begun = begin(group, arch, clocks, price, lies)
+    priced = price_candidates(list_cheapest(begun, keep), begun.scales)
     best = cheapest(priced, keep)
     if not best:
         raise MappingError("buffers", "no tile of the fused group fits the buffers")
@@ -124,39 +124,84 @@ def enumerate_group(
     """Return all candidates of ``group`` that fit the buffers of ``arch``, with what they cost; see search_group."""
     fits = fit_tiles(group, arch)
     scales = make_scales(group, fits, arch, clocks, price, lies)
-    found, _ = list_candidates(fits, scales, 0.0, 0)
-    return price_candidates(found, scales)
+    return price_candidates(list_all(fits, scales), scales)
 
 
-def list_cheapest(fits: Fits, scales: Scales, keep: int) -> Candidates:
+class Weighed(NamedTuple):
+    """What mappings are weighed on as kernels take it: modes and prices in integers."""
+
+    lying: Lying
+    modes: Modes
+    rates: Rates
+    aim: Aim
+
+    @classmethod
+    def of(cls, scales: Scales, scale: float) -> Weighed:
+        """Return ``scales`` as kernels take them, costs ``scale`` times as high."""
+        return cls(scales.lying, scales.plain_modes(scale), scales.rates, scales.aim(scale))
+
+
+class Begun(NamedTuple):
+    """What a search begins with, however many mappings it keeps: tiles, and all that mappings are weighed on.
+
+    The tiles are those that may cost no more than ``cut``, hardly more than the cheapest does at least.
+    """
+
+    scales: Scales
+    weighed: Weighed
+    gauge: Gauge
+    fits: Fits
+    cut: int
+
+
+@kept(64)
+def begin(group: Group, arch: Accelerator, clocks: Clocks, price: Price, lies: tuple[Blocks, ...] | None) -> Begun:
+    """Begin a search; raise MappingError where a stage has nothing to compute."""
+    fits = fit_none(group, arch)
+    check_busy(fits)
+    scales = make_scales(group, fits, arch, clocks, price, lies)
+    least = scales.least(fits.cycles, fits.bits)
+    scale = LEAST / least if least else 0.0
+    gauge = scales.gauge(fits, scale)
+    return Begun(scales, Weighed.of(scales, scale), gauge, *cheaply_listed(fits, gauge))
+
+
+def list_cheapest(begun: Begun, keep: int) -> Candidates:
     """Return candidates with the ``keep`` cheapest of all tiles among them.
 
     First of tiles that may cost hardly more than the cheapest does at least: those that cost more are looked at where
     the cheapest of these do.
     """
-    least = scales.least(fits.cycles, fits.bits)
-    scale = LEAST / least if least else 0.0
-    gauge = scales.gauge(fits, scale)
-    fits, cut = cheaply_listed(fits, gauge)
+    fits, cut, modes = begun.fits, begun.cut, len(begun.scales.modes)
+    room = make_room(fits, modes, FIRST_ROOM, keep)
     while True:
-        found, most = list_candidates(fits, scales, scale, keep)
+        room, count, most = fill_room(fits, lowest_first(fits), begun.weighed, room)
         if most <= cut:
-            return found
-        fits, cut = listed(fits, gauge, most), most
+            return taken(fits, room, modes, count, most)
+        fits, cut = listed(fits, begun.gauge, most), most
 
 
-def list_candidates(fits: Fits, scales: Scales, scale: float, keep: int) -> tuple[Candidates, int]:
-    """Return candidates, set by set of resident stages and tile by tile, the ``keep`` cheapest among them; for 0 all.
-
-    And what these cost at most in integers, ``scale`` times as high; NEVER where there are fewer.
-    """
+def list_all(fits: Fits, scales: Scales) -> Candidates:
+    """Return all candidates, set by set of resident stages and tile by tile."""
     modes, size = len(scales.modes), fits.count * len(fits.parts.set_bits)
-    room = make_room(fits, modes, size if not keep else min(size, FIRST_ROOM), keep)
-    count, most = _listed(fits, scales, scale, room)
-    while count < 0:
-        room = make_room(fits, modes, 2 * len(room.found.t), keep)
-        count, most = _listed(fits, scales, scale, room)
-    return taken(fits, room, modes, count, most), most
+    room, count, most = fill_room(fits, lowest_first(fits), Weighed.of(scales, 0.0), make_room(fits, modes, size, 0))
+    return taken(fits, room, modes, count, most)
+
+
+def fill_room(fits: Fits, order: Ints, weighed: Weighed, room: Room) -> tuple[Room, int, int]:
+    """List mappings of the tiles ``order`` in a ``room``, or a larger one; return it, how many, and what these cost.
+
+    What is known of the best already stays so. No more than the last is what any of the best costs at least, in
+    integers; NEVER where there are fewer than ``room.best`` has places.
+    """
+    work, places = kernels(), kernels().words(order)
+    while True:
+        count, most = work(shortlist)(fits.parts, fits.tiles, places, fits.limits, fits.floor, *weighed, room)
+        if count >= 0:
+            return room, count, most
+        modes = len(weighed.modes.stage)
+        more = make_room(fits, modes, 2 * len(room.found.t), 0)
+        room = more._replace(best=room.best, seen=room.seen)
 
 
 def taken(fits: Fits, room: Room, modes: int, count: int, most: int) -> Candidates:
@@ -174,6 +219,7 @@ def taken(fits: Fits, room: Room, modes: int, count: int, most: int) -> Candidat
         effort=_some(Effort, room.effort, chosen, modes),
         count=len(chosen),
         ifmap_bits=fits.limits.ifmap_bits,
+        has_operands=any(fits.parts.stages.reads_dram),
     )
 
 
@@ -192,15 +238,6 @@ def make_room(fits: Fits, modes: int, size: int, keep: int) -> Room:
         waves=empty_waves(work),
         seen=work.sheet(Seen, SEEN),
     )
-
-
-def _listed(fits: Fits, scales: Scales, scale: float, room: Room) -> tuple[int, int]:
-    """Fill in what is among the best; return how many, -1 where there is not enough room, and what these cost."""
-    work = kernels()
-    return work(shortlist)(
-        fits.parts, fits.tiles, work.words(lowest_first(fits)), fits.limits, fits.floor, scales.lying,
-        scales.plain_modes(scale), scales.rates, scales.aim(scale), room,
-    )  # fmt: skip
 
 
 def _some(kind: type[Table], table: Table, chosen: Ints, width: int = 1) -> Table:

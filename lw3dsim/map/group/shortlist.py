@@ -38,9 +38,10 @@ def shortlist(
     """List mappings of the tiles ``order``, with all that is among the best; return how many they are.
 
     And what none of the best costs more than, at least: of those listed, what does may be left out. The best are as
-    many as ``room.best`` has places; without any, all that fits is listed. -1: there is not enough room.
+    many as ``room.best`` has places; without any, all that fits is listed. What is noted there of a shortlist of some
+    of the tiles bounds all from the beginning. -1: there is not enough room.
     """
-    count, most = 0, NEVER
+    count, most = 0, worst_of(room.best)
     stream_rest(parts, limits, room.streamed)
     for place in range(len(order)):
         tile = order[place]

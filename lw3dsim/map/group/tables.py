@@ -98,9 +98,9 @@ def tables_of(groups: Sequence[Group], arch: Accelerator) -> Tables:
     return Tables(numbered, problems, layers)
 
 
-def joined(parts: Sequence[list[int] | Ints]) -> Words:
-    """Return words behind each other."""
-    return kernels().words(np.concatenate([np.zeros(0, dtype=np.int64), *parts]))
+def joined(parts: Sequence[Ints]) -> Words:
+    """Return words behind each other, of nothing as well."""
+    return kernels().joined(parts or [np.zeros(0, dtype=np.int64)])
 
 
 def kinds_of(group: Group) -> Iterator[Kind]:

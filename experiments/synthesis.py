@@ -78,7 +78,7 @@ PARTS = {
     "control": "control",
     "fused groups": "groups",
 }
-MEMORIES = ("lw_sram", "lw_output_buffer", "lw_biases", "lw_inner")
+MEMORIES = ("lw_sram", "lw_output_buffer", "lw_bank", "lw_biases", "lw_inner")
 
 Parameters = tuple[tuple[str, int], ...]
 

@@ -29,12 +29,15 @@ TOP = "lw_bench"
 RUNTIME = ("verilated", "verilated_threads")
 # Compilers take more than twice as long over twice as large a function.
 STATEMENTS = 300
-# Memories that the bench fills.
+# Memories that the bench fills by itself; a shared one has a port for that.
+BUFFERS, TABLES = "g_buffers__DOT__", "g_tables__DOT__"
 MEMORIES = {
-    "IFMAP_EVEN": "u_ifmap__DOT__u_even__DOT__words", "IFMAP_ODD": "u_ifmap__DOT__u_odd__DOT__words",
-    "WEIGHT_MEMORY": "u_weight__DOT__words", "BIAS_MEMORY": "u_biases__DOT__words",
-    "TABLE_MEMORY": "g_tables__DOT__u_tables__DOT__held",
-}  # fmt: skip
+    "IFMAP_EVEN": f"{BUFFERS}u_ifmap__DOT__u_even__DOT__words",
+    "IFMAP_ODD": f"{BUFFERS}u_ifmap__DOT__u_odd__DOT__words",
+    "WEIGHT_MEMORY": f"{BUFFERS}u_weight__DOT__words",
+    "BIAS_MEMORY": "u_biases__DOT__words",
+    "TABLE_MEMORY": f"{TABLES}u_tables__DOT__held",
+}
 
 
 class Log(Value, frozen=True, kw_only=True):
@@ -69,14 +72,15 @@ def _texts(folder: str) -> dict[str, str]:
 
 def names_header(core: Core) -> str:
     """Return what the bench has to know of a core."""
-    there = {name: signal for name, signal in MEMORIES.items() if core.tables or name != "TABLE_MEMORY"}
+    absent = [*([] if core.tables else [TABLES]), *([BUFFERS] if core.banks else [])]
+    there = {name: signal for name, signal in MEMORIES.items() if not signal.startswith(tuple(absent))}
     lines = [f"#define {name} root->{TOP}__DOT__core__DOT__{signal}" for name, signal in there.items()]
     sizes = {
         "IFMAP_WORD": core.ifmap_word, "WEIGHT_WORD": core.weight_word, "BIAS_WORD": core.bias_bits * core.rows,
         "OFMAP_WORD": core.results * core.activation, "OUT_SUM_BITS": core.picked * (core.result_bits + 2),
         "RESULT_BITS": core.activation, "SUM_BITS": core.result_bits + 2,
         "WAVE_BITS": FIELD_BITS * PLACES, "FILES": core.rows * core.cols * core.mults,
-        "LANES": core.vector_lanes,
+        "LANES": core.vector_lanes, "SHARED": int(core.banks > 0),
     }  # fmt: skip
     return "\n".join([*lines, *(f"#define {name} {size}" for name, size in sizes.items()), ""])
 

@@ -138,6 +138,11 @@ def compare(subject: AnySubject, core: Core, program: CoreProgram, log: Log) -> 
         f"{name}: {counts.get(name, 0)}, not {want}" for name, want in expected.items() if counts.get(name, 0) != want
     ]
     differences += list(_outputs(subject, core, program, log))
+    if wrong := counts.get("wrong_words", 0):
+        differences.append(f"{wrong} words that DMA takes out are not those that were written")
+    leaving = sum(one.kind == "ofmap" for one in program.happenings)
+    if (taken := counts.get("left_words", 0) + counts.get("lost_words", 0)) != leaving:
+        differences.append(f"DMA takes out {taken} words, not {leaving}")
     labels = dict.fromkeys(stage.problem.algorithm.label for stage in subject.stages)
     return CheckedLayer(
         name=subject.name, algorithm=" + ".join(labels), steps=schedule.steps,

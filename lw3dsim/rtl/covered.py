@@ -14,6 +14,7 @@ from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, Ru
 from lw3dsim.errors import InputError
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.map.group.orders import leader, users
+from lw3dsim.rtl.design import bank_words
 from lw3dsim.schedule.fused import stage_machines
 from lw3dsim.schedule.work import GroupWork, LayerWork
 from lw3dsim.technology.tables import CODE_BITS
@@ -38,12 +39,13 @@ def check_design(arch: Accelerator) -> None:
             f"{arch.name}: pe.dataflow = {arch.pe.dataflow}: a core has the dataflow {DEFAULT_DATAFLOW}; others need "
             "adder trees across its columns, which are not built"
         )
-    if arch.buffers.shared_kib is not None:
-        raise InputError(
-            f"{arch.name}: buffers.shared_kib = {arch.buffers.shared_kib}: a core has three buffers; one shared memory "
-            "needs a network between banks and ports, which is not built"
-        )
     _check_words(arch)
+    if arch.buffers.shared_kib is not None and (bank_words(arch.buffers) == 0 or bank_words(arch.buffers) % 2):
+        raise InputError(
+            f"{arch.name}: buffers.shared_port_bytes = {arch.buffers.shared_port_bytes}: a bank of "
+            f"{arch.buffers.bank_kib} KiB does not hold an even number of words, half of which lie in each of its "
+            "halves; halve it, or take fewer buffers.shared_banks"
+        )
 
 
 def _check_words(arch: Accelerator) -> None:
@@ -66,13 +68,13 @@ def refusal(unit: Unit, design: Accelerator) -> str:
     if isinstance(work, GroupWork):
         return group_refusal(unit, work, design)
     assert isinstance(work, LayerWork)  # noqa: S101  # there are no others
-    machine = make_machine(work.problem, design, work.mapping.parallel)
+    machine = make_machine(work.problem, unit.run.design(design), work.mapping.parallel)
     return layer_refusal(unit.layers[0], work.problem, machine, design)
 
 
 def group_refusal(unit: Unit, work: GroupWork, design: Accelerator) -> str:
     """Return what a core would need for a fused group that it does not do; nothing where it does it."""
-    group, machines = work.group, stage_machines(work.group, work.mapping, design)
+    group, machines = work.group, stage_machines(work.group, work.mapping, unit.run.design(design))
     for tensor in range(len(group.stages)):
         lead, many = leader(group, tensor), len(users(group, tensor))
         if many > 1 and (lead is None or group.stages[lead].structure != "dense"):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.buffers import Buffers
     from lw3dsim.machine.problem import Problem
     from lw3dsim.rtl.notes import CoreProgram
     from lw3dsim.rtl.subject import Stage
@@ -55,6 +56,7 @@ class Core(Value, frozen=True, kw_only=True):
     reach: int
     ofmap_word: int
     ofmap_memory: int
+    banks: int
     bias_memory: int
     partial_words: int
     vector_lanes: int
@@ -141,6 +143,7 @@ class Core(Value, frozen=True, kw_only=True):
             "GRAIN": self.grain,
             "OFMAP_WORD": self.ofmap_word,
             "OFMAP_WORDS": self.ofmap_memory,
+            "BANKS": self.banks,
             "BIAS_WORDS": self.bias_memory,
             "VECTOR_LANES": self.vector_lanes,
             "VECTOR": self.vector,
@@ -166,6 +169,10 @@ def _shape(algorithm: Algorithm) -> tuple[Triple, Triple]:
 
 # A core of no layers in particular makes means of up to 1024 values.
 AVERAGED_BITS = 10
+
+# Buffers of a core hold padding, and words that are not full: they have so many times the words of those of the
+# accelerator, whose bits are counted.
+ROOMS = 16
 
 # What of a core is no less than what of the room that its programs need.
 ROOM = {
@@ -212,14 +219,15 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         latency=max(macros["ifmap"].access_cycles, macros["weight"].access_cycles),
         slots=memories.slots,
         ifmap_word=8 * memories.ifmap_port_bytes,
-        ifmap_memory=_words(memories.ifmap_kib, memories.ifmap_port_bytes),
+        ifmap_memory=_words(memories, "ifmap"),
         ifmap_staged=patch_words(arch),
         weight_word=8 * memories.weight_port_bytes,
-        weight_memory=_words(memories.weight_kib, memories.weight_port_bytes),
+        weight_memory=_words(memories, "weight"),
         weight_staged=kernel_words(arch, max([precision.weight_bits, *stored])),
         reach=reach_words(arch, own_inputs=own),
         ofmap_word=8 * memories.ofmap_port_bytes,
-        ofmap_memory=_words(memories.ofmap_kib, memories.ofmap_port_bytes),
+        ofmap_memory=_words(memories, "ofmap"),
+        banks=memories.shared_banks if memories.shared_kib else 0,
         bias_memory=256,
         partial_words=1,
         vector_lanes=arch.vector_lanes,
@@ -241,5 +249,13 @@ def _check_stages(arch: Accelerator) -> None:
         )
 
 
-def _words(kib: int, port_bytes: int) -> int:
-    return 16 * 1024 * kib // port_bytes
+def _words(memories: Buffers, name: str) -> int:
+    """Return the words of a buffer, or all of a shared memory."""
+    if memories.shared_kib is not None:
+        return memories.shared_banks * bank_words(memories)
+    return ROOMS * 1024 * int(getattr(memories, f"{name}_kib")) // int(getattr(memories, f"{name}_port_bytes"))
+
+
+def bank_words(memories: Buffers) -> int:
+    """Return the words of a bank of a shared memory."""
+    return ROOMS * 1024 * memories.bank_kib // memories.shared_port_bytes

@@ -72,6 +72,7 @@ RULES = (
     ("Vector unit: operations", "lw_groups_made, lw_lanes", "an operand of all lanes a cycle, two accumulators a lane"),
     ("Vector unit: TRG", "lw_trg", "differences of frames, and their sum"),
     ("SRAM", "lw_sram", "a side for DMA, a side for the array; latency in cycles"),
+    ("SRAM: one memory for all", "lw_shared, lw_bank", "banks of one port, and the network between them and who asks"),
     ("SRAM: one bank", "lw_gate", "the clock of all but DMA, which stands still where that has the port"),
     ("Pipeline: fill", "lw_delay, lw_taps, lw_core", "what travels beside the data; as long as the algorithm's"),
 )
@@ -162,6 +163,10 @@ def top(design: Accelerator, core: Core) -> str:
     )
 
 
+# Buffers, and banks of a shared memory: their words are no registers.
+MACROS = "lw_sram.sv lw_output_buffer.sv lw_bank.sv"
+
+
 def makefile(design: Accelerator, core: Core, has_programs: bool) -> str:
     """Return how the core is checked, synthesized and run."""
     parameters = " ".join(f"-G{name}={value}" for name, value in core.parameters.items())
@@ -169,8 +174,8 @@ def makefile(design: Accelerator, core: Core, has_programs: bool) -> str:
         f"TOP = {top_name(design)}\n"
         "lint:\n\tverilator --lint-only -Wall --top-module $(TOP) *.sv\n"
         "# Buffers are macros, which Yosys need not make of flip-flops.\n"
-        "synth:\n\tyosys -p 'read_verilog -sv $(filter-out lw_sram.sv lw_output_buffer.sv,$(wildcard *.sv)); "
-        "read_verilog -sv -lib lw_sram.sv lw_output_buffer.sv; hierarchy -top $(TOP); synth; stat'\n"
+        f"synth:\n\tyosys -p 'read_verilog -sv $(filter-out {MACROS},$(wildcard *.sv)); "
+        f"read_verilog -sv -lib {MACROS}; hierarchy -top $(TOP); synth; stat'\n"
         f"obj/V{TOP}: *.sv bench/*\n"
         f"\tverilator --cc --exe --build -j 0 -O3 --output-split-cfuncs {STATEMENTS} -Wno-fatal "
         f"-Wno-WIDTH --Mdir obj --top-module {TOP} -CFLAGS '-I../bench' {parameters} "

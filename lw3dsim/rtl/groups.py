@@ -9,9 +9,10 @@ import numpy as np
 from lw3dsim.base.values import replace
 from lw3dsim.rtl.layers import arrivals, rooms
 from lw3dsim.rtl.layout import blocks_of, picked
+from lw3dsim.rtl.memories import memories
 from lw3dsim.rtl.notes import Block, Fresh, Happening, UnfitError, check_room
 from lw3dsim.rtl.orders import Elsewhere
-from lw3dsim.rtl.pauses import pauses
+from lw3dsim.rtl.pauses import leave, pauses
 from lw3dsim.rtl.rings import InputRings, sweep_of
 from lw3dsim.rtl.space import Space
 from lw3dsim.rtl.tensors import GroupTensors
@@ -41,7 +42,8 @@ class GroupMaker(GroupTensors):
     def __init__(self, subject: GroupSubject, core: Core) -> None:
         super().__init__(subject, core)
         group = subject.group
-        self.spaces = {name: Space(getattr(core, f"{name}_memory")) for name in ("ifmap", "weight")}
+        self.memories = memories(core, subject.buffers)
+        self.spaces = {name: Space(self.memories[name]) for name in ("ifmap", "weight")}
         self.arrives = {name: arrivals(subject, getattr(subject.trace, name).ready) for name in self.spaces}
         # What is on chip: blocks of the input by chunk, kernels by stage and chunk.
         self.input_blocks: dict[int, dict[int, Block]] = {}
@@ -83,7 +85,8 @@ class GroupMaker(GroupTensors):
             for name, loads in (("ifmap", schedule.ifmap), ("weight", schedule.weight))
         }
         store_of = {int(step): i for i, step in enumerate(schedule.ofmap.opens)}
-        of_ofmap = self.core.ofmap_memory // self.subject.mapping.ofmap_slots
+        ofmap = self.memories["ofmap"]
+        of_ofmap = ofmap.words // self.subject.mapping.ofmap_slots
         self.notes.happenings += pauses(self.subject.paused) + rooms(self.subject)
         for step in range(schedule.steps):
             number, chunk, n = int(places.stage[step]), int(places.chunk[step]), int(places.n[step])
@@ -99,18 +102,21 @@ class GroupMaker(GroupTensors):
             self.find(number, chunk, n, self.at(step), place)
             tile_w, maker.kernels = self.held.get((number, chunk), (-1, {}))
             store = store_of.get(step, -1)
-            begin = max(store, 0) % self.subject.mapping.ofmap_slots * of_ofmap
+            begin = ofmap.begin + max(store, 0) % self.subject.mapping.ofmap_slots * of_ofmap
             maker.next_word = maker.next_sums = begin
             used = self.used.get(number, -1)
             if step == used + tile_w + 2 == 0:
                 raise UnfitError(self.subject.name, "begins with a step that needs no tile")
             gate = int(schedule.ofmap.after[store]) if store >= 0 else -1
             slots = max(used, 0) % SLOTS | max(tile_w, 0) % SLOTS << 3
+            results = len(self.notes.results)
             maker.step(
                 place, (True, True), fresh, slots=slots, need_ifmap=used + 1, need_weight=tile_w + 1, need_room=gate + 1
             )
             if store >= 0:
                 check_room(self.subject.name, "ofmap", maker.next_word - begin, of_ofmap)
+                self.notes.leave(store, results)
+        leave(self.subject, self.notes)
         return self.notes.program(self.subject.cycle(self.subject.trace.finish), self.elements, SLOTS)
 
     def check_means(self) -> None:

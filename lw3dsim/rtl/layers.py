@@ -9,8 +9,9 @@ import numpy as np
 
 from lw3dsim.arithmetic.place import Place
 from lw3dsim.map.layer.mapping import output_axis
+from lw3dsim.rtl.memories import memories
 from lw3dsim.rtl.notes import Fresh, Happening, Notes, check_room
-from lw3dsim.rtl.pauses import pauses
+from lw3dsim.rtl.pauses import leave, pauses
 from lw3dsim.rtl.program import Maker
 from lw3dsim.rtl.vectors import VectorMaker
 
@@ -34,8 +35,10 @@ def layer_program(subject: Subject, core: Core) -> CoreProgram:
     notes.happenings += pauses(subject.paused) + rooms(subject)
     store_of = {int(step): i for i, step in enumerate(schedule.ofmap.opens)}
     stores = _tile_of(schedule.ofmap.opens, len(places))
-    of_ifmap, of_weight = core.ifmap_memory // mapping.ifmap_slots, core.weight_memory // mapping.weight_slots
-    of_ofmap = core.ofmap_memory // mapping.ofmap_slots
+    own = memories(core, subject.buffers)
+    ifmap, weight, ofmap = (own[name].begin for name in ("ifmap", "weight", "ofmap"))
+    of_ifmap, of_weight = own["ifmap"].words // mapping.ifmap_slots, own["weight"].words // mapping.weight_slots
+    of_ofmap = own["ofmap"].words // mapping.ofmap_slots
     for step, place in enumerate(places):
         fresh = Fresh(step in first_i, step in first_w)
         tile_i, tile_w = int(ifmap_of[step]), int(weight_of[step])
@@ -43,24 +46,29 @@ def layer_program(subject: Subject, core: Core) -> CoreProgram:
         maker.enter(place)
         before = len(notes.happenings)
         if fresh.ifmap:
-            end = maker.ifmap_image(place, slot_i * of_ifmap, arrives_i[tile_i])
-            check_room(subject.name, "ifmap", end - slot_i * of_ifmap, of_ifmap)
+            begin = ifmap + slot_i * of_ifmap
+            end = maker.ifmap_image(place, begin, arrives_i[tile_i])
+            check_room(subject.name, "ifmap", end - begin, of_ifmap)
             subject.paused.spread(notes.happenings, before, "ifmap", tile_i)
             notes.happenings.append(Happening(arrives_i[tile_i], "ifmap_tile", slot_i))
         if fresh.weight:
-            end = maker.weight_image(place, slot_w * of_weight, arrives_w[tile_w])
-            check_room(subject.name, "weight", end - slot_w * of_weight, of_weight)
+            begin = weight + slot_w * of_weight
+            end = maker.weight_image(place, begin, arrives_w[tile_w])
+            check_room(subject.name, "weight", end - begin, of_weight)
             subject.paused.spread(notes.happenings, before, "weight", tile_w)
             notes.happenings.append(Happening(arrives_w[tile_w], "weight_tile", slot_w))
         gate = int(schedule.ofmap.after[store_of[step]]) if step in store_of else -1
-        begin = int(stores[step]) % mapping.ofmap_slots * of_ofmap
+        begin = ofmap + int(stores[step]) % mapping.ofmap_slots * of_ofmap
         maker.next_word = maker.next_sums = begin
         ends = bool(schedule.loops.is_first[step]), bool(schedule.loops.is_last[step])
+        results = len(notes.results)
         maker.step(
             place, ends, fresh, slots=slot_i | slot_w << 3, need_ifmap=tile_i + 1, need_weight=tile_w + 1,
             need_room=gate + 1,
         )  # fmt: skip
         check_room(subject.name, "ofmap", max(maker.next_word, maker.next_sums) - begin, of_ofmap)
+        notes.leave(int(stores[step]), results)
+    leave(subject, notes)
     return notes.program(subject.cycle(trace.finish), elements=0, slots=0)
 
 

@@ -107,6 +107,8 @@ class Notes:
     waves: list[int] = field(default_factory=list)
     happenings: list[Happening] = field(default_factory=list)
     results: list[Results] = field(default_factory=list)
+    # By store the words of results that leave with it.
+    leaving: dict[int, list[int]] = field(default_factory=dict)
     bias_words: dict[tuple[int, ...], int] = field(default_factory=dict)
     tables: dict[str, int] = field(default_factory=dict)
     drained_words: int = 0
@@ -118,6 +120,10 @@ class Notes:
     divided: int = 0
     inverse: int = 1
     counted: int = 1
+
+    def leave(self, store: int, before: int) -> None:
+        """Note that the results behind the first ``before`` leave with a store."""
+        self.leaving.setdefault(store, []).extend(one.address for one in self.results[before:])
 
     def program(self, last: int, elements: int, slots: int) -> CoreProgram:
         """Return the program, which ends with cycle ``last``."""

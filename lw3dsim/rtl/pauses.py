@@ -12,6 +12,7 @@ from lw3dsim.rtl.notes import Happening
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
+    from lw3dsim.rtl.notes import Notes
     from lw3dsim.rtl.subject import GroupSubject, Subject
 
 
@@ -46,6 +47,8 @@ class Paused(Value, frozen=True, kw_only=True, eq=False):
 def paused(subject: Subject | GroupSubject) -> Paused:
     """Return when the run of a layer or group pauses."""
     trace, schedule, cycle = subject.trace, subject.schedule, subject.cycle_ticks
+    if subject.buffers.shared_kib is not None:
+        return Paused(cycles=np.zeros(0, dtype=np.int64), of_tiles=_transfers(subject))
     names = ("ifmap", "weight", "ofmap")
     tiles = ((one.words, schedule.bursts(one)) for one in (schedule.ifmap, schedule.weight, schedule.ofmap))
     moved = [
@@ -61,6 +64,28 @@ def paused(subject: Subject | GroupSubject) -> Paused:
         of_tiles[names[port]][tile] = begin // cycle - 1 - (-length * np.arange(1, words + 1) // max(words, 1))
     every = [cycles for of_stream in of_tiles.values() for cycles in of_stream.values()]
     return Paused(cycles=np.sort(np.concatenate([np.zeros(0, dtype=np.int64), *every])), of_tiles=of_tiles)
+
+
+def _transfers(subject: Subject | GroupSubject) -> dict[str, dict[int, Ints]]:
+    """Return the cycles in which DMA has a tile, of a shared memory, which it has a port of its own to."""
+    cycle, trace = subject.cycle, subject.trace
+    return {
+        name: {
+            tile: np.arange(cycle(grant), cycle(ready))
+            for tile, (grant, ready) in enumerate(zip(moved.grant, moved.ready, strict=True))
+        }
+        for name, moved in (("ifmap", trace.ifmap), ("weight", trace.weight), ("ofmap", trace.ofmap))
+    }
+
+
+def leave(subject: Subject | GroupSubject, notes: Notes) -> None:
+    """Note when DMA takes the words of stores out of a shared memory."""
+    if subject.buffers.shared_kib is None:
+        return
+    for store, addresses in sorted(notes.leaving.items()):
+        before, end = len(notes.happenings), subject.cycle(subject.trace.ofmap.ready[store])
+        notes.happenings += [Happening(end, "ofmap", address) for address in addresses]
+        subject.paused.spread(notes.happenings, before, "ofmap", store)
 
 
 def pauses(found: Paused) -> list[Happening]:

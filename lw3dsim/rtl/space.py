@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from lw3dsim.rtl.memories import Memory
 
 
 class Lying(NamedTuple):
@@ -16,8 +19,8 @@ class Lying(NamedTuple):
 class Space:
     """The words of a buffer, in which tiles come and go."""
 
-    def __init__(self, words: int) -> None:
-        self.words = words
+    def __init__(self, memory: Memory) -> None:
+        self.begin, self.end = memory.begin, memory.begin + memory.words
         self.taken: list[Lying] = []
 
     def place(self, words: int, after: int, last: int, *, at_top: bool) -> int:
@@ -26,11 +29,11 @@ class Space:
         Raises LookupError where there is no room for it in one piece.
         """
         self.taken = [one for one in self.taken if one.last > after]
-        free, begin = list[tuple[int, int]](), 0
+        free, begin = list[tuple[int, int]](), self.begin
         for one in sorted(self.taken):
             free.append((begin, one.begin))
             begin = one.end
-        free.append((begin, self.words))
+        free.append((begin, self.end))
         fits = [(low, high) for low, high in free if high - low >= words]
         if not fits:
             raise LookupError

@@ -13,6 +13,7 @@ from lw3dsim.arithmetic.moves import arranged
 from lw3dsim.arithmetic.number import Number, Tensor, random_tensor, shift_of, shifted
 from lw3dsim.base.caches import once
 from lw3dsim.base.values import Value, replace
+from lw3dsim.describe.buffers import Buffers  # noqa: TC001
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import simulate_schedule
 from lw3dsim.engine.trace import Trace  # noqa: TC001
@@ -61,9 +62,13 @@ class Stage(Value, frozen=True, kw_only=True, eq=False):
 
 
 class Subject(Stage, frozen=True, kw_only=True, eq=False, dict=True, gc=True):
-    """A layer that was mapped, simulated and executed: all that a program of it is made from."""
+    """A layer that was mapped, simulated and executed: all that a program of it is made from.
+
+    ``buffers`` are those of its accelerator, a shared memory as it was divided for it.
+    """
 
     mapping: Mapping
+    buffers: Buffers
     schedule: Schedule
     trace: Trace
     cycle_ticks: int
@@ -89,11 +94,15 @@ class Subject(Stage, frozen=True, kw_only=True, eq=False, dict=True, gc=True):
 
 
 class GroupSubject(Value, frozen=True, kw_only=True, eq=False, dict=True, gc=True):
-    """A fused group that was mapped, simulated and executed; ``operands`` are those of sums that come from DRAM."""
+    """A fused group that was mapped, simulated and executed; ``operands`` are those of sums that come from DRAM.
+
+    ``buffers`` are as of a Subject.
+    """
 
     name: str
     group: Group
     mapping: GroupMapping
+    buffers: Buffers
     schedule: GroupSchedule
     trace: Trace
     cycle_ticks: int
@@ -151,9 +160,10 @@ def make_subject(
     timing = simulate_schedule(schedule, clocks, engine)
     output, _ = execute(problem, mapping, schedule, machine, either, computation, sources)
     return Subject(
-        name=name, problem=problem, mapping=mapping, parallel=mapping.parallel, machine=machine, schedule=schedule,
-        trace=timing.trace, cycle_ticks=clocks.cycle_ticks, adders=adders_of([problem.algorithm]), number=number,
-        operands=either, computation=computation, sources=sources, output=output, shift=shift_of(output, number),
+        name=name, problem=problem, mapping=mapping, parallel=mapping.parallel, machine=machine, buffers=arch.buffers,
+        schedule=schedule, trace=timing.trace, cycle_ticks=clocks.cycle_ticks,
+        adders=adders_of([problem.algorithm]), number=number, operands=either, computation=computation, sources=sources,
+        output=output, shift=shift_of(output, number),
     )  # fmt: skip
 
 
@@ -175,7 +185,9 @@ def drawn_layer(network: Workload, unit: Unit, arch: Accelerator, seed: int, eng
     made = replace(make_computation(bench, layer, named), table_bits=arch.precision.activation_bits)
     reference, computation = referenced(layer, sources, made, number)
     arranged_sources = arranged(layer, sources)
-    subject = make_subject(unit.name, work.problem, work.mapping, arch, computation, arranged_sources, engine)
+    subject = make_subject(
+        unit.name, work.problem, work.mapping, unit.run.design(arch), computation, arranged_sources, engine
+    )
     if not np.array_equal(subject.output, reference):
         raise AssertionError(f"{unit.name}: executed and direct computation differ")
     return subject
@@ -194,7 +206,7 @@ def drawn_group(network: Workload, unit: Unit, arch: Accelerator, seed: int, eng
     # Only how many frames a tensor has is looked at.
     shapes = {layer.name: np.zeros(tuple(network.shapes[layer.name])) for layer in layers}
     computations = [make_computation(bench, layer, known | shapes) for layer in layers]
-    return make_group(unit.name, work, layers, arch, computations, known, engine)
+    return make_group(unit.name, work, layers, unit.run.design(arch), computations, known, engine)
 
 
 def make_group(
@@ -235,7 +247,7 @@ def make_group(
     if not np.array_equal(made, stages[-1].output):
         raise AssertionError(f"{name}: executed and direct computation differ")
     return GroupSubject(
-        name=name, group=work.group, mapping=work.mapping, schedule=schedule,
+        name=name, group=work.group, mapping=work.mapping, buffers=arch.buffers, schedule=schedule,
         trace=simulate_schedule(schedule, clocks, engine).trace, cycle_ticks=clocks.cycle_ticks, stages=tuple(stages),
         operands=computed.operands,
     )  # fmt: skip

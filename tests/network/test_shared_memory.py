@@ -177,10 +177,13 @@ def test_a_memory_too_small_for_any_tiles_says_how_many_banks_they_need(cli, tmp
     refuse(result, "buffers.shared_kib=6: layer trg of long: 6 banks hold no tiles (they need at least|raise it")
 
 
-def test_a_core_of_a_shared_memory_is_refused(cli, tmp_path):
-    says = "a core has three buffers; one shared memory needs a network between banks and ports, which is not built"
-    refuse(cli("rtl", "export", "--arch", "edge_shared", "--out", str(tmp_path / "core")), says)
-    refuse(cli("rtl", "check", *COMMAND), says)
+def test_a_core_of_banks_that_do_not_hold_two_halves_is_refused(cli, tmp_path):
+    wide = ("--set", "buffers.shared_kib=16", "--set", "buffers.shared_port_bytes=16384")
+    says = (
+        "edge_shared: buffers.shared_port_bytes = 16384: a bank of 1 KiB does not hold an even number of words|halve it"
+    )
+    refuse(cli("rtl", "export", "--arch", "edge_shared", *wide, "--out", str(tmp_path / "core")), says)
+    refuse(cli("rtl", "check", *COMMAND, *wide), says)
 
 
 def test_a_memory_whose_groups_have_no_share_fuses_nothing():

@@ -6,7 +6,7 @@ import random
 from functools import partial
 
 import numpy as np
-from cores import has_room
+from cores import DIRECT, has_room
 from paper import problem_of
 from vector_layers import FUNCTIONS
 
@@ -92,7 +92,7 @@ def drawn_problem(name, layer, shape, arch):
         return make_problem(layer, shapes, layer.output_shape(shapes), algorithm, arch)
     if not isinstance(layer, Conv3d):
         return problem_of(layer, shape, arch)
-    is_fast = name != "trees" and layer.kernel == (3, 1, 1) and layer.stride[0] == 1
+    is_fast = name not in DIRECT and layer.kernel == (3, 1, 1) and layer.stride[0] == 1
     algorithm = candidates(layer, "auto" if is_fast else "direct", arch.winograd.m1, arch.winograd.m2)[-1]
     return make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, arch)
 

@@ -8,10 +8,12 @@ import numpy as np
 from paper import machine, problem_of, tiles
 from vector_layers import FUNCTIONS, drawn_vector_layer, vector_subject
 
+from lw3dsim import load_arch
 from lw3dsim.arithmetic.computation import Computation
 from lw3dsim.arithmetic.functions import is_table
 from lw3dsim.arithmetic.number import random_tensor, shift_of
 from lw3dsim.base.values import replace
+from lw3dsim.describe.buffers import LEAST_BANKS, OWN_BANKS
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.machine.near import patch_words
 from lw3dsim.machine.problem import make_problem
@@ -48,10 +50,20 @@ MACHINES = {
         "precision.weight_bits=6",
     ),
 }  # fmt: skip
+# One memory in place of the three buffers, of banks of 1024 words.
+SHARED = {
+    "shared": (
+        "buffers.shared_kib=96", "buffers.shared_banks=12", "buffers.shared_port_bytes=8", "pe.rows=3", "pe.cols=2",
+        "pe.mults_per_pe=4", "pe.acc_depth=4", "pe.pipeline_stages=5", "vector_lanes=8", "dram.latency_ns=20",
+        "dram.preset=lpddr4-3200-x16", "dram.bandwidth_gbps=3.2", "dram.layout=blocked", "dram.channel_block=2",
+    ),
+}  # fmt: skip
+# Of these all layers are direct.
+DIRECT = ("trees", "shared")
 # Words in which lanes find inputs at one time, a power of two: fewer than are staged, and enough for any layer drawn.
-REACH = {"trees": 64, "temporal": 64, "parts": 32}
+REACH = {"trees": 64, "temporal": 64, "parts": 32, "shared": 32}
 KERNELS = {
-    "trees": [(1, 1, 1), (3, 1, 1), (1, 3, 3), (3, 3, 3), (1, 1, 1), (2, 2, 1)],
+    **{name: [(1, 1, 1), (3, 1, 1), (1, 3, 3), (3, 3, 3), (1, 1, 1), (2, 2, 1)] for name in DIRECT},
     "temporal": [(3, 1, 1)],
     "parts": [(3, 1, 1), (1, 3, 3), (3, 3, 3)],
 }
@@ -59,7 +71,17 @@ KERNELS = {
 
 def arch_of(name):
     """Return an accelerator of which a core is built."""
-    return machine(*ROOM, *MACHINES[name])
+    return load_arch("edge_shared", overrides=SHARED[name]) if name in SHARED else machine(*ROOM, *MACHINES[name])
+
+
+def divided(seed, arch):
+    """Return an accelerator with a shared memory as it is divided for a layer or group: in any way, of any banks."""
+    buffers, draw = arch.buffers, random.Random(seed)  # noqa: S311
+    many = buffers.shared_banks - LEAST_BANKS
+    cuts = sorted(draw.randint(0, many) for _ in range(2))
+    ifmap, weight, ofmap = (OWN_BANKS + more for more in (cuts[0], cuts[1] - cuts[0], many - cuts[1]))
+    own = buffers.divided(ifmap=ifmap, weight=weight, ofmap=ofmap)
+    return replace(arch, buffers=replace(own, intermediate_share=0.5))
 
 
 def of_single_banks(seed, arch):
@@ -81,7 +103,7 @@ def drawn_layer(name, seed, arch):
     padding = tuple(draw.choice([0, k // 2]) for k in kernel)
     stride, groups = (1, 1, 1), 1
     channels, made = draw.randint(1, 9), draw.randint(1, 9)
-    if name == "trees":
+    if name in DIRECT:
         stride = draw.choice([(1, 1, 1), (1, 2, 2), (2, 1, 1), (1, 1, 3)])
     if kernel == (1, 3, 3) and name == "parts" and draw.random() < 0.7:
         stride, groups = draw.choice([(1, 1, 1), (1, 2, 2)]), channels + 1
@@ -92,7 +114,7 @@ def drawn_layer(name, seed, arch):
     )  # fmt: skip
     shape = Shape(channels, *size)
     cube = draw.choice(["nested", "winograd3d"])
-    policy = "direct" if name == "trees" else cube if kernel == (3, 3, 3) else "auto"
+    policy = "direct" if name in DIRECT else cube if kernel == (3, 3, 3) else "auto"
     found = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
     # Now and then a direct layer on a core with transforms.
     algorithm = found[-1] if draw.random() < 0.8 else found[0]

@@ -7,10 +7,7 @@ import subprocess
 from lw3dsim import load_arch
 from lw3dsim.network.pipeline import prepare
 from lw3dsim.network.request import Options, make_request
-from lw3dsim.rtl.export import export_core, top_name
-
-# Buffers are macros: their words are no registers.
-MACROS = ("lw_sram.sv", "lw_output_buffer.sv")
+from lw3dsim.rtl.export import MACROS, export_core, top_name
 
 
 def exported(name, folder, changes=()):
@@ -42,9 +39,9 @@ def linted(folder, top, parameters=()):
 
 def unsynthesizable(folder, top):
     """Return what keeps a core from gates: what Yosys does not read or elaborate, loops, latches, several drivers."""
-    read = " ".join(path.name for path in modules(folder) if path.name not in MACROS)
+    read = " ".join(path.name for path in modules(folder) if path.name not in MACROS.split())
     script = (
-        f"read_verilog -sv {read}; read_verilog -sv -lib {' '.join(MACROS)}; hierarchy -check -top {top}; "
+        f"read_verilog -sv {read}; read_verilog -sv -lib {MACROS}; hierarchy -check -top {top}; "
         "proc; check -assert; select -assert-none t:$dlatch t:$adlatch t:$dlatchsr"
     )
     done = subprocess.run(["yosys", "-q", "-p", script], cwd=folder, capture_output=True, text=True, check=False)

@@ -3,7 +3,8 @@
 // Usage: bench PROGRAM LOG. A line of the program that is no comment (#) is
 //   wave HEX                      the next descriptor
 //   at CYCLE                      what follows happens at the begin of this cycle
-//   ifmap|weight|bias|table ADDRESS HEX a word that DMA has written
+//   ifmap|weight|bias|table ADDRESS HEX a word that DMA has written, or has for a shared memory
+//   ofmap ADDRESS                 a word that DMA takes out of a shared memory, when it can
 //   ifmap_tile|weight_tile SLOT   a tile has arrived
 //   room N                        so many stores have left
 //   pause 1                       DMA has the only port of a buffer in this cycle: the core stands still
@@ -23,6 +24,7 @@
 #include "names.h"
 #include <cstdint>
 #include <cstdio>
+#include <deque>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -130,9 +132,35 @@ int main(int argc, char** argv) {
     core.rst = 1;
     core.room = 0;
     core.pause = 0;
+    core.dma_write = core.dma_read = 0;
     for (int i = 0; i < 4; i++) { core.clk = 0; core.eval(); core.clk = 1; core.eval(); }
     core.rst = 0;
     uint64_t cycle = 0, quiet = 0, paused = 0;
+    // What DMA brings to a shared memory and takes from it, a word a cycle; and what words of results are there.
+    std::deque<const Event*> queue, leaving;
+    std::map<uint64_t, std::string> held;
+    uint64_t waits = 0, late = 0, left = 0, wrong = 0, lost = 0;
+    auto offer = [&] {
+        core.dma_write = !queue.empty();
+        core.dma_read = queue.empty() && !leaving.empty();
+        if (core.dma_read) core.dma_address = leaving.front()->number;
+        if (queue.empty()) return;
+        core.dma_address = queue.front()->number;
+        put(core.dma_data, queue.front()->hex, IFMAP_WORD);
+    };
+    // Those of a tile that is said to be there are written while all else stands still.
+    auto catch_up = [&] {
+        core.pause = 1;
+        for (; !queue.empty(); queue.pop_front(), late++) {
+            core.clk = 0;
+            offer();
+            core.eval();
+            core.clk = 1;
+            core.eval();
+        }
+        core.pause = 0;
+        core.clk = 0;
+    };
     for (; cycle < limit && quiet < 64; cycle++) {
         core.clk = 0;
         // What a core that stands still was told it is told on.
@@ -140,9 +168,18 @@ int main(int argc, char** argv) {
         core.pause = 0;
         while (next_event < events.size() && events[next_event].cycle <= cycle) {
             const Event& event = events[next_event++];
-            if (event.kind == "ifmap") put(event.number % 2 ? IFMAP_ODD[event.number / 2] : IFMAP_EVEN[event.number / 2], event.hex, IFMAP_WORD);
-            else if (event.kind == "weight") put(WEIGHT_MEMORY[event.number], event.hex, WEIGHT_WORD);
-            else if (event.kind == "bias") put(BIAS_MEMORY[event.number], event.hex, BIAS_WORD);
+            if (event.kind == "ifmap" || event.kind == "weight") {
+#if SHARED
+                queue.push_back(&event);
+#else
+                if (event.kind == "weight") put(WEIGHT_MEMORY[event.number], event.hex, WEIGHT_WORD);
+                else put(event.number % 2 ? IFMAP_ODD[event.number / 2] : IFMAP_EVEN[event.number / 2], event.hex, IFMAP_WORD);
+#endif
+                continue;
+            }
+            if (event.kind == "ofmap") { leaving.push_back(&event); continue; }
+            if (event.kind.find("_tile") != std::string::npos && !queue.empty()) catch_up();
+            if (event.kind == "bias") put(BIAS_MEMORY[event.number], event.hex, BIAS_WORD);
 #ifdef TABLE_MEMORY
             else if (event.kind == "table") put(TABLE_MEMORY[event.number], event.hex, RESULT_BITS);
 #endif
@@ -153,7 +190,13 @@ int main(int argc, char** argv) {
         }
         core.wave_valid = next_wave < waves.size();
         if (core.wave_valid) put(core.wave, waves[next_wave], WAVE_BITS);
+        offer();
         core.eval();
+        const bool leaves = core.dma_read && !core.dma_waits;
+        const uint64_t from = core.dma_address;
+        if ((core.dma_write || core.dma_read) && core.dma_waits) waits++;
+        else if (core.dma_write) queue.pop_front();
+        else if (leaves) leaving.pop_front();
         if (core.pause) {
             core.clk = 1;
             core.eval();
@@ -178,10 +221,18 @@ int main(int argc, char** argv) {
             expected.compare("result", std::to_string(core.out_to) + " " + std::to_string(count) + " " +
                              lowest(word, count * RESULT_BITS) + " " + lowest(sums, count * SUM_BITS));
         }
+        // What was to leave and is written over is lost.
+        const bool stores = SHARED && core.out_asks && core.out_write && !core.out_wide;
+        const uint64_t to = core.out_to;
+        const std::string stored = stores ? hex_of(core.out_word, OFMAP_WORD) : "";
+        for (auto one = leaving.begin(); stores && one != leaving.end();)
+            if ((*one)->number == to) { one = leaving.erase(one); lost++; } else ++one;
         if (core.wave_valid && core.wave_ready) next_wave++;
-        quiet = core.idle && next_wave == waves.size() && next_event == events.size() ? quiet + 1 : 0;
+        quiet = core.idle && next_wave == waves.size() && next_event == events.size() && leaving.empty() ? quiet + 1 : 0;
         core.clk = 1;
         core.eval();
+        if (leaves) { left++; wrong += held[from] != hex_of(core.dma_answer, OFMAP_WORD); }
+        if (stores) held[to] = stored;
     }
     const std::vector<std::pair<std::string, uint64_t>> counts = {
         {"ifmap_words", ifmap_words}, {"weight_words", weight_words}, {"ofmap_words", ofmap_words},
@@ -191,7 +242,8 @@ int main(int argc, char** argv) {
         fprintf(log, "count %s %lu\n", name.c_str(), count);
         expected.compare(name, std::to_string(count));
     }
-    fprintf(log, "count cycles %lu\n", cycle);
+    fprintf(log, "count cycles %lu\ncount dma_waits %lu\ncount late_words %lu\n", cycle, waits, late);
+    fprintf(log, "count left_words %lu\ncount lost_words %lu\ncount wrong_words %lu\n", left, lost, wrong);
     fclose(log);
     if (expected.lines.empty()) return cycle < limit ? 0 : 3;
     expected.end();

@@ -27,6 +27,7 @@ module lw_bench #(
     parameter int GRAIN = 8,
     parameter int OFMAP_WORD = 64,
     parameter int OFMAP_WORDS = 1024,
+    parameter int BANKS = 0,
     parameter int BIAS_WORDS = 16,
     parameter int VECTOR_LANES = 8,
     parameter int VECTOR = 1,
@@ -55,6 +56,12 @@ module lw_bench #(
     input  logic [SLOTS-1:0]                     ifmap_arrives,
     input  logic [SLOTS-1:0]                     weight_arrives,
     input  logic [31:0]                          room,
+    input  logic                                 dma_write,
+    input  logic                                 dma_read,
+    input  logic [31:0]                          dma_address,
+    input  logic [IFMAP_WORD-1:0]                dma_data,
+    output logic                                 dma_waits,
+    output logic [OFMAP_WORD-1:0]                dma_answer,
     output logic                                 step_starts,
     output logic                                 step_ends,
     output logic                                 step_drains,
@@ -67,6 +74,7 @@ module lw_bench #(
     output logic                                 first,
     output logic [VECTOR_LANES-1:0]              operates,
     output logic                                 operates_first,
+    output logic                                 out_asks,
     output logic                                 out_write,
     output logic                                 out_read,
     output logic                                 out_wide,
@@ -87,6 +95,7 @@ module lw_bench #(
     assign first = core.add_first;
     assign operates = core.operates;
     assign operates_first = core.operates_first;
+    assign out_asks = core.out_asks;
     assign out_write = core.out_write;
     assign out_to = core.out_to;
     assign out_count = core.out_count;
@@ -94,12 +103,12 @@ module lw_bench #(
     assign out_sums = core.finished;
 
     lw_core #(
-        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACE_BITS(PLACE_BITS), .OWN_INPUTS(OWN_INPUTS), .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .PLAIN(PLAIN), .ONCHIP(ONCHIP), .SUM(SUM), .TRANSFORM(TRANSFORM), .RESULT(RESULT), .BIAS(BIAS), .STAGES(STAGES), .LATENCY(LATENCY), .SLOTS(SLOTS), .IFMAP_WORD(IFMAP_WORD), .IFMAP_WORDS(IFMAP_WORDS), .IFMAP_STAGED(IFMAP_STAGED), .WEIGHT_WORD(WEIGHT_WORD), .WEIGHT_WORDS(WEIGHT_WORDS), .WEIGHT_STAGED(WEIGHT_STAGED), .REACH(REACH), .GRAIN(GRAIN), .OFMAP_WORD(OFMAP_WORD), .OFMAP_WORDS(OFMAP_WORDS), .BIAS_WORDS(BIAS_WORDS), .VECTOR_LANES(VECTOR_LANES), .VECTOR(VECTOR), .PRODUCTS(PRODUCTS), .TRG(TRG),
+        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACE_BITS(PLACE_BITS), .OWN_INPUTS(OWN_INPUTS), .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .PLAIN(PLAIN), .ONCHIP(ONCHIP), .SUM(SUM), .TRANSFORM(TRANSFORM), .RESULT(RESULT), .BIAS(BIAS), .STAGES(STAGES), .LATENCY(LATENCY), .SLOTS(SLOTS), .IFMAP_WORD(IFMAP_WORD), .IFMAP_WORDS(IFMAP_WORDS), .IFMAP_STAGED(IFMAP_STAGED), .WEIGHT_WORD(WEIGHT_WORD), .WEIGHT_WORDS(WEIGHT_WORDS), .WEIGHT_STAGED(WEIGHT_STAGED), .REACH(REACH), .GRAIN(GRAIN), .OFMAP_WORD(OFMAP_WORD), .OFMAP_WORDS(OFMAP_WORDS), .BANKS(BANKS), .BIAS_WORDS(BIAS_WORDS), .VECTOR_LANES(VECTOR_LANES), .VECTOR(VECTOR), .PRODUCTS(PRODUCTS), .TRG(TRG),
         .DIVIDED(DIVIDED), .INVERSE(INVERSE), .TABLES(TABLES), .PARTS(PARTS), .PARTIAL_WORDS(PARTIAL_WORDS), .INNER(INNER), .INNER_STAGED(INNER_STAGED), .STAGED_GRAIN(STAGED_GRAIN), .INNER_COUNT(INNER_COUNT), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
     ) core (
         .dma_clk(clk), .pause, .rst, .wave_valid, .wave_ready, .wave, .ifmap_arrives, .weight_arrives, .room, .step_starts, .step_ends,
-        .step_drains, .idle, .ifmap_write(1'b0), .ifmap_address('0), .ifmap_data('0), .weight_write(1'b0),
-        .weight_address('0), .weight_data('0), .bias_write(1'b0), .bias_address('0), .bias_data('0), .table_write(1'b0), .table_address('0), .table_data('0), .ofmap_read(1'b0),
-        .ofmap_address('0), .ofmap_data()
+        .step_drains, .idle, .ifmap_write(dma_write), .ifmap_address(dma_address), .ifmap_data(dma_data), .weight_write(1'b0),
+        .weight_address('0), .weight_data('0), .bias_write(1'b0), .bias_address('0), .bias_data('0), .table_write(1'b0), .table_address('0), .table_data('0), .ofmap_read(dma_read),
+        .ofmap_address(dma_address), .ofmap_data(dma_answer), .dma_waits
     );
 endmodule

@@ -29,6 +29,7 @@ module lw_core #(
     parameter int GRAIN = 8,             // bits, of which widths of weights and words are multiples
     parameter int OFMAP_WORD = 64,
     parameter int OFMAP_WORDS = 1024,
+    parameter int BANKS = 0,             // of a memory that takes the place of the three buffers; 0: there is none
     parameter int BIAS_WORDS = 16,
     parameter int VECTOR_LANES = 8,
     parameter int VECTOR = 1,            // whether there are layers of the vector unit
@@ -52,7 +53,7 @@ module lw_core #(
     input  logic                   wave_valid,
     output logic                   wave_ready,
     input  logic [2895:0]          wave,
-    input  logic                   ifmap_write,
+    input  logic                   ifmap_write,   // of a shared memory: whatever DMA writes
     input  logic [31:0]            ifmap_address,
     input  logic [IFMAP_WORD-1:0]  ifmap_data,
     input  logic                   weight_write,
@@ -71,6 +72,7 @@ module lw_core #(
     input  logic                   ofmap_read,
     input  logic [31:0]            ofmap_address,
     output logic [OFMAP_WORD-1:0]  ofmap_data,
+    output logic                   dma_waits,     // the array has the bank: a word is written, or read, in a later cycle
     input  logic [SLOTS-1:0]       ifmap_arrives,
     input  logic [SLOTS-1:0]       weight_arrives,
     input  logic [31:0]            room,
@@ -262,16 +264,6 @@ module lw_core #(
 
     wire [IFMAP_WORD-1:0] ifmap_word;
     wire [WEIGHT_WORD-1:0] weight_word;
-    lw_turned #(
-        .WORDS(IFMAP_WORDS), .ELEMENT(ACTIVATION), .ELEMENTS(IFMAP_WORD / ACTIVATION), .LATENCY(LATENCY)
-    ) u_ifmap (
-        .clk, .dma_clk, .write(ifmap_write), .write_address(ifmap_address), .write_data(ifmap_data),
-        .read(ifmap_reads), .read_address(patch_at), .read_behind(patch_behind), .read_data(ifmap_word)
-    );
-    lw_sram #(.WORDS(WEIGHT_WORDS), .BITS(WEIGHT_WORD), .ADDRESS(32), .LATENCY(LATENCY)) u_weight (
-        .clk, .dma_clk, .write(weight_write), .write_address(weight_address), .write_data(weight_data),
-        .read(weight_reads), .read_address(weight_at), .read_data(weight_word)
-    );
 
     // Grains of the weights of a row in the round that is loaded, and of those in both sets.
     wire [7:0] loaded_grains, grains;
@@ -642,11 +634,39 @@ module lw_core #(
     );
     // It begins with what is left of the sum that the word before has begun.
     wire [OFMAP_WORD-1:0] sums_word = OFMAP_WORD'(added[SUMS*RESULT-1:0] >> out_offset[$clog2(RESULT)-1:0]);
-    lw_output_buffer #(.WORDS(OFMAP_WORDS), .BITS(OFMAP_WORD)) u_ofmap (
-        .clk, .dma_clk, .enable((out_write && !out_keeps) || out_read), .write(out_write), .address(out_to),
-        .data(out_wide ? sums_word : OFMAP_WORD'(results[RESULTS*ACTIVATION-1:0])), .answer, .dma_read(ofmap_read),
-        .dma_address(ofmap_address), .dma_data(ofmap_data)
-    );
+    wire [OFMAP_WORD-1:0] leaves = out_wide ? sums_word : OFMAP_WORD'(results[RESULTS*ACTIVATION-1:0]);
+    wire out_asks = (out_write && !out_keeps) || out_read;
+    generate
+        if (BANKS != 0) begin : g_shared
+            wire unused = &{1'b0, weight_write, weight_address, weight_data};
+            lw_shared #(
+                .BANKS(BANKS), .WORDS(IFMAP_WORDS / BANKS), .ELEMENT(ACTIVATION), .ELEMENTS(IFMAP_WORD / ACTIVATION),
+                .LATENCY(LATENCY)
+            ) u_memory (
+                .clk, .dma_clk, .pause, .dma_write(ifmap_write), .dma_read(ofmap_read && !ifmap_write),
+                .dma_address(ifmap_write ? ifmap_address : ofmap_address), .dma_data(ifmap_data), .dma_waits,
+                .dma_answer(ofmap_data), .ifmap_read(ifmap_reads), .ifmap_address(patch_at), .ifmap_behind(patch_behind), .ifmap_word,
+                .weight_read(weight_reads), .weight_address(weight_at), .weight_word, .out_enable(out_asks),
+                .out_write, .out_address(out_to), .out_data(leaves), .out_answer(answer)
+            );
+        end else begin : g_buffers
+            assign dma_waits = 1'b0;
+            lw_turned #(
+                .WORDS(IFMAP_WORDS), .ELEMENT(ACTIVATION), .ELEMENTS(IFMAP_WORD / ACTIVATION), .LATENCY(LATENCY)
+            ) u_ifmap (
+                .clk, .dma_clk, .write(ifmap_write), .write_address(ifmap_address), .write_data(ifmap_data),
+                .read(ifmap_reads), .read_address(patch_at), .read_behind(patch_behind), .read_data(ifmap_word)
+            );
+            lw_sram #(.WORDS(WEIGHT_WORDS), .BITS(WEIGHT_WORD), .ADDRESS(32), .LATENCY(LATENCY)) u_weight (
+                .clk, .dma_clk, .write(weight_write), .write_address(weight_address), .write_data(weight_data),
+                .read(weight_reads), .read_address(weight_at), .read_data(weight_word)
+            );
+            lw_output_buffer #(.WORDS(OFMAP_WORDS), .BITS(OFMAP_WORD)) u_ofmap (
+                .clk, .dma_clk, .enable(out_asks), .write(out_write), .address(out_to), .data(leaves), .answer,
+                .dma_read(ofmap_read), .dma_address(ofmap_address), .dma_data(ofmap_data)
+            );
+        end
+    endgenerate
 
     // Intermediate tensors of fused groups.
     genvar i;

@@ -1,0 +1,85 @@
+"""Does a core of one shared memory do what the simulator says, whichever banks inputs, weights and outputs have?"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+
+import pytest
+from core_blocks import drawn_block_group
+from core_groups import drawn_group, drawn_kept_group, drawn_pool_group
+from cores import SHARED, arch_of, differences, divided, drawn_subject
+from exports import exported, linted, unsynthesizable
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lw3dsim.base.values import replace
+from lw3dsim.rtl.build import run
+from lw3dsim.rtl.check import compare
+from lw3dsim.rtl.design import make_core
+from lw3dsim.rtl.memories import memories
+from lw3dsim.rtl.programs import make_program
+
+DRAWS = (drawn_subject, drawn_group, drawn_kept_group, drawn_pool_group, drawn_block_group)
+
+
+@pytest.mark.parametrize("draw", DRAWS)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_core_of_a_shared_memory_is_equal_to_the_simulator(core_of, seed, draw):
+    arch, core, bench = core_of("shared")
+    assert not differences(draw("shared", seed, divided(seed, arch)), core, bench)
+
+
+@given(seed=st.integers(0, 1 << 30))
+def test_no_two_have_a_bank_and_none_is_left(seed):
+    arch = arch_of("shared")
+    core = make_core(arch, [])
+    banks = core.ifmap_memory // core.banks
+    own = memories(core, divided(seed, arch).buffers)
+    taken = [word // banks for one in own.values() for word in range(one.begin, one.begin + one.words, banks)]
+    assert taken == list(range(core.banks))
+    assert all(one.words % banks == 0 for one in own.values())
+
+
+def changed(core, bench, subject, happenings):
+    """Return what differs, and what is counted, where DMA does something else."""
+    program = make_program(subject, core)
+    log = run(bench, replace(program, happenings=happenings(program.happenings)))
+    return compare(subject, core, program, log).differences, log.counts
+
+
+@pytest.mark.parametrize("kind", ["ifmap", "weight", "ofmap"])
+def test_a_word_in_another_bank_is_found(core_of, kind):
+    arch, core, bench = core_of("shared")
+    drawn = (drawn_subject("shared", seed, divided(seed, arch)) for seed in itertools.count())
+    subject = next(one for one in drawn if one.problem.has_weights)
+
+    def moved(happenings):
+        # Memories begin with zeros, as padding is.
+        number = next(i for i, one in enumerate(happenings) if one.kind == kind and (one.word or kind == "ofmap"))
+        other = (happenings[number].number + core.ifmap_memory // core.banks) % core.ifmap_memory
+        return [*happenings[:number], happenings[number]._replace(number=other), *happenings[number + 1 :]]
+
+    assert changed(core, bench, subject, list)[0] == ()
+    assert changed(core, bench, subject, moved)[0]
+
+
+def test_dma_waits_where_the_array_has_the_bank_and_takes_out_what_was_written(core_of):
+    # Slots that lie in one bank, of buffers of an odd number of them.
+    arch, core, bench = core_of("shared")
+    waited = 0
+    for seed in range(12):
+        subject = drawn_group("shared", seed, divided(seed, arch))
+        differs, counts = changed(core, bench, subject, list)
+        assert differs == ()
+        assert counts["left_words"] > 0 == counts["wrong_words"]
+        waited += counts["dma_waits"]
+    assert waited > 0
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_core_of_a_shared_memory_is_clean(tmp_path):
+    top = exported("edge_shared", tmp_path, SHARED["shared"])
+    assert linted(tmp_path, top) == ""
+    if shutil.which("yosys") is not None:
+        assert unsynthesizable(tmp_path, top) == ""

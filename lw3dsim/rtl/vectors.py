@@ -207,15 +207,16 @@ class VectorMaker(Maker):
         assert window is not None  # noqa: S101  # what several layers look at has one
         number, among = divmod(begin + part.first, block.channels)
         lie = window.place((0, 0, 0), block.channels)
-        offset = lie.along + part.offset if lie.ring else 0
+        # Of a ring that ends between channels of a position these lie on either side of the end.
+        offset = among + part.offset
         _, *pitches = window.sizes(block.channels)
         steps = part.steps((pitches[0], pitches[1], pitches[2]), self.core.vector_lanes)
         return {
             "elsewhere": 1,
             "other_tag": (tag or 0) + lie.lap,
-            "other_base": block.base + number * block.pitch + among + lie.first + (0 if lie.ring else part.offset),
+            "other_base": block.base + number * block.pitch + lie.first + (0 if lie.ring else offset),
             "other_block": block.pitch,
-            "other_along": offset,
+            "other_along": lie.along + offset if lie.ring else 0,
             "other_ring": lie.ring,
             "other_axis": lie.axis,
         } | {f"other_{axis}": step for axis, step in zip("thw", steps, strict=True)}

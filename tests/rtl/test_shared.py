@@ -30,6 +30,12 @@ def test_a_core_of_a_shared_memory_is_equal_to_the_simulator(core_of, seed, draw
     assert not differences(draw("shared", seed, divided(seed, arch)), core, bench)
 
 
+def test_channels_of_a_position_at_the_end_of_a_ring_are_added(core_of):
+    # What is added lies in a ring of whole words, which ends within a position.
+    arch, core, bench = core_of("shared")
+    assert not differences(drawn_block_group("shared", 1033, divided(1033, arch)), core, bench)
+
+
 @given(seed=st.integers(0, 1 << 30))
 def test_no_two_have_a_bank_and_none_is_left(seed):
     arch = arch_of("shared")

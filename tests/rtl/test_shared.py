@@ -7,18 +7,22 @@ import shutil
 
 import pytest
 from core_blocks import drawn_block_group
-from core_groups import drawn_group, drawn_kept_group, drawn_pool_group
+from core_groups import drawn_group, drawn_kept_group, drawn_pool_group, drawn_problem, group_subject
 from cores import SHARED, arch_of, differences, divided, drawn_subject
 from exports import exported, linted, unsynthesizable
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lw3dsim.base.values import replace
+from lw3dsim.describe.workload import Add, Conv3d, Shape
+from lw3dsim.map.group.group import GroupMapping
+from lw3dsim.network.chains import group_of
 from lw3dsim.rtl.build import run
 from lw3dsim.rtl.check import compare
 from lw3dsim.rtl.design import make_core
 from lw3dsim.rtl.memories import memories
 from lw3dsim.rtl.programs import make_program
+from lw3dsim.schedule.work import GroupWork
 
 DRAWS = (drawn_subject, drawn_group, drawn_kept_group, drawn_pool_group, drawn_block_group)
 
@@ -31,9 +35,17 @@ def test_a_core_of_a_shared_memory_is_equal_to_the_simulator(core_of, seed, draw
 
 
 def test_channels_of_a_position_at_the_end_of_a_ring_are_added(core_of):
-    # What is added lies in a ring of whole words, which ends within a position.
+    # What is added, channel by channel, lies in a ring of whole words, which ends within a position.
     arch, core, bench = core_of("shared")
-    assert not differences(drawn_block_group("shared", 1033, divided(1033, arch)), core, bench)
+    seen, shape = divided(1, arch), Shape(3, 7, 8, 1)
+    conv = Conv3d(name="x0", inputs=("i",), kernel=(3, 1, 1), padding=(1, 0, 0), out_channels=3)
+    layers = [conv, Add(name="x1", inputs=("x0", "i"))]
+    group = group_of(layers, tuple(drawn_problem("shared", layer, shape, seen) for layer in layers))
+    mapping = GroupMapping(
+        t=1, h=8, w=1, kept="t", ofmap_slots=2, warm_up=False, chunks=(1,) * len(group.runs),
+        resident=(False, False), parallel=("channel", "pixel"),
+    )  # fmt: skip
+    assert not differences(group_subject(GroupWork(group, mapping), layers, seen), core, bench)
 
 
 @given(seed=st.integers(0, 1 << 30))

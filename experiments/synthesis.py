@@ -53,7 +53,7 @@ PART_OF = {
     "lw_pe": "adder_trees", "lw_file": "accumulators", "lw_accumulators": "accumulators",
     "lw_staging": "staging", "lw_turned": "staging",
     "lw_operands": "staging", "lw_walker": "staging", "lw_weight": "staging", "u_front": "staging",
-    "lw_near": "staging",
+    "lw_near": "staging", "lw_pick": "staging", "u_bias": "collector",
     "lw_chosen": "staging", "lw_kernels": "staging", "lw_span": "staging", "lw_slice": "staging",
     "u_stages": "operand_registers", "u_transformed": "operand_registers", "u_add_works": "operand_registers",
     "lw_input_transform": "input_transform", "lw_output_transform": "output_transform", "lw_gather": "output_transform",
@@ -141,8 +141,8 @@ def _values(found: list[tuple[str, str]]) -> dict[str, int]:
 LINEAR = {
     "lw_staging": ("WORDS", 1), "lw_vector": ("RESULTS", 4), "lw_walker": ("LANES", 2), "lw_pe": ("MULTS", 2),
     "lw_delay": ("BITS", 1), "lw_taps": ("BITS", 1), "lw_kept": ("LANES", 1),
-    "lw_near": ("WORD", 8), "lw_span": ("WORD", 8), "lw_lanes": ("LANES", 1),
-    "lw_collector": ("PICKED", 2), "lw_collected_row": ("TAKEN", 1), "lw_beside": ("BITS", 2),
+    "lw_pick": ("BITS", 2), "lw_lanes": ("LANES", 1),
+    "lw_collector": ("PICKED", 2), "lw_beside": ("BITS", 2),
     "lw_places": ("PICKED", 2),
 }  # fmt: skip
 
@@ -209,7 +209,9 @@ def part_areas(texts: dict[str, str], core: dict[str, int]) -> dict[str, float]:
             MISSING[module] = str(error)
             print(f"{module} is left out: {error}", flush=True)
             continue
-        part = next((PART_OF[name] for name in (*reversed(path), module) if name in PART_OF), "control")
+        # An instance in a loop is called by the loop and its number too.
+        names = [name for one in reversed(path) for name in (one, one.rpartition(".")[2])]
+        part = next((PART_OF[name] for name in (*names, module) if name in PART_OF), "control")
         parts[part] += here
         if module == "lw_vector":
             parts["vector"] += _merging(texts, parameters)

@@ -40,7 +40,7 @@ RULES = (
     ("Algorithms", "lw_modes", "what a tile of each is to the counters"),
     ("Wave: rounds, groups of taps", "lw_rounds, lw_reader", "which words a round reads, one a cycle of each port"),
     ("Staging", "lw_staging", "two sets, one loaded while the array is fed from the other"),
-    ("Staging: inputs", "lw_near", "the few words of a patch in which lanes find inputs at one time"),
+    ("Staging: inputs", "lw_near, lw_pick", "the few words of a patch in which lanes find inputs at one time"),
     (
         "Staging: weights",
         "lw_kernels, lw_span, lw_slice, lw_width",
@@ -111,6 +111,16 @@ def export_core(
     return len(marked), refused
 
 
+# Memories, which are no flip-flops.
+MACROS = ("lw_sram.sv", "lw_bank.sv", "lw_output_buffer.sv", "lw_biases.sv", "lw_tables.sv", "lw_inner.sv")
+
+# From what Yosys has elaborated to gates of its own library, without latches.
+SYNTHESIS = (
+    "proc; opt_expr; opt_clean; opt -fast; wreduce; peepopt; opt_clean; alumacc; memory; opt -fast; techmap; "
+    "opt -fast; abc -fast; opt_clean; check -assert; "
+    "select -assert-none t:$dlatch t:$adlatch t:$dlatchsr t:$_DLATCH* t:$_SR_*"
+)
+
 # A file name has at most 255 bytes, and a letter up to four.
 LONGEST = 56
 
@@ -164,7 +174,6 @@ def top(design: Accelerator, core: Core) -> str:
 
 
 # Buffers, and banks of a shared memory: their words are no registers.
-MACROS = "lw_sram.sv lw_output_buffer.sv lw_bank.sv"
 
 
 def makefile(design: Accelerator, core: Core, has_programs: bool) -> str:
@@ -173,9 +182,12 @@ def makefile(design: Accelerator, core: Core, has_programs: bool) -> str:
     return (
         f"TOP = {top_name(design)}\n"
         "lint:\n\tverilator --lint-only -Wall --top-module $(TOP) *.sv\n"
-        "# Buffers are macros, which Yosys need not make of flip-flops.\n"
-        f"synth:\n\tyosys -p 'read_verilog -sv $(filter-out {MACROS},$(wildcard *.sv)); "
-        f"read_verilog -sv -lib {MACROS}; hierarchy -top $(TOP); synth; stat'\n"
+        "# Memories are macros, which Yosys need not make of flip-flops.\n"
+        f"MACROS = {' '.join(MACROS)}\n"
+        "# Every module by itself, once for each set of its parameters. Without latches.\n"
+        "synth:\n\tyosys -q -p 'read_verilog -sv -lib $(MACROS); "
+        "read_verilog -sv $(filter-out $(MACROS),$(wildcard *.sv)); hierarchy -check -top $(TOP); "
+        f"{SYNTHESIS.replace('$', '$$')}; tee -o synth.txt stat' && tail -n 60 synth.txt\n"
         f"obj/V{TOP}: *.sv bench/*\n"
         f"\tverilator --cc --exe --build -j 0 -O3 --output-split-cfuncs {STATEMENTS} -Wno-fatal "
         f"-Wno-WIDTH --Mdir obj --top-module {TOP} -CFLAGS '-I../bench' {parameters} "

@@ -12,8 +12,9 @@ module lw_collected_row #(
     genvar k;
     generate
         for (k = 0; k < TAKEN; k = k + 1) begin : g_position
-            wire [FILE-1:0] at = files[FILE*k+:FILE];
-            assign taken[BITS*k+:BITS] = 32'(at) < FILES ? results[BITS*32'(at)+:BITS] : '0;
+            lw_pick #(.WORDS(FILES), .BITS(BITS)) u_taken (
+                .which(16'(files[FILE*k+:FILE])), .words(results), .picked(taken[BITS*k+:BITS])
+            );
         end
     endgenerate
 endmodule

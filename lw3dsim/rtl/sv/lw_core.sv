@@ -88,6 +88,7 @@ module lw_core #(
     localparam int BIAS_INDEX = $clog2(BIAS_WORDS) > 0 ? $clog2(BIAS_WORDS) : 1;
     localparam int FILES = COLS * MULTS;
     localparam int PLACES = PARTS * MULTS;
+    localparam int TILED = OUT_STAGES != 0 ? 1 : 0;  // whether there are algorithms
     localparam int RESULTS = OFMAP_WORD / ACTIVATION;
     localparam int SUMS = (OFMAP_WORD + RESULT - 1) / RESULT + 1;
     localparam int PICKED = RESULTS > SUMS ? RESULTS : SUMS;
@@ -368,7 +369,7 @@ module lw_core #(
     lw_operands #(
         .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACES(PLACES), .ACTIVATION(ACTIVATION), .WEIGHT(WEIGHT),
         .WORD(IFMAP_WORD), .STAGED(PATCH_WORDS), .REACH(REACH), .AT(AT), .TAKEN(TAKEN * GRAIN), .OWN_INPUTS(OWN_INPUTS),
-        .PLAIN(PLAIN), .ONCHIP(ONCHIP)
+        .PLAIN(PLAIN), .ONCHIP(ONCHIP), .TILED(TILED)
     ) u_operands (
         .clk, .go, .tree(go_tree), .mode(go_mode), .part(go_part), .per_col(go_tiles_col), .used(tile_used), .lane(tile_lane),
         .coordinate(tile_coordinate), .at_t(tile_t), .at_h(tile_h), .at_w(tile_w), .places(go_places),
@@ -706,7 +707,7 @@ module lw_core #(
             wire [PICKED*PLACE-1:0] kept_at;
             wire [PICKED-1:0] kept_laps;
             lw_places #(
-                .PICKED(PICKED), .PLACE(PLACE), .COUNT(INNER_COUNT), .TILE($clog2(PLACES + 1)), .TILED(OUT_STAGES != 0 ? 1 : 0)
+                .PICKED(PICKED), .PLACE(PLACE), .COUNT(INNER_COUNT), .TILE($clog2(PLACES + 1)), .TILED(TILED)
             ) u_places (
                 .clk, .read(out_write), .begins(out_opens && out_anew), .groups(out_opens), .enters(out_opens && out_along),
                 .opens(out_opens && (out_restarts || (out_anew && keep_runs != 3'd0))), .runs(keep_runs), .count(out_count),

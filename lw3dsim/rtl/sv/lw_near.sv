@@ -25,7 +25,7 @@ module lw_near #(
                     assign here[WORD*n+:WORD] = held[WORD*(n*REACH+i)+:WORD];
                 end
                 wire [INDEX-1:0] at = INDEX'((first + 16'(REACH - 1 - i)) / 16'(REACH));
-                assign near[WORD*i+:WORD] = 32'(at) < MANY ? here[WORD*32'(at)+:WORD] : '0;
+                lw_pick #(.WORDS(MANY), .BITS(WORD)) u_word (.which(16'(at)), .words(here), .picked(near[WORD*i+:WORD]));
             end
         end
     endgenerate

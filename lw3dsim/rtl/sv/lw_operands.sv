@@ -18,7 +18,8 @@ module lw_operands #(
     parameter int TAKEN = 32,      // bits of a row's weights of a tap
     parameter int OWN_INPUTS = 0,  // whether rows read inputs of their own
     parameter int PLAIN = 8,
-    parameter int ONCHIP = 0       // whether weights of tiles are transformed here
+    parameter int ONCHIP = 0,      // whether weights of tiles are transformed here
+    parameter int TILED = 1        // whether there are algorithms
 ) (
     input  logic                    clk,
     input  logic                    go,
@@ -46,7 +47,7 @@ module lw_operands #(
     output logic [ROWS*COLS*MULTS-1:0]   works
 );
     localparam int FILES = COLS * MULTS;
-    wire winograd = mode != 8'd0;
+    wire winograd = TILED != 0 && mode != 8'd0;
     localparam int INPUTS = OWN_INPUTS != 0 ? ROWS : 1;
     localparam int EACH = WORD / ACTIVATION;
     // A place among the words that are near counts within these.
@@ -54,16 +55,24 @@ module lw_operands #(
     wire [WORD*NEAR-1:0] near;
     // The tile of the first lane is the first in the patch.
     lw_near #(.WORD(WORD), .WORDS(STAGED), .REACH(NEAR)) u_near (.first(16'(places[AT-1:0]) / 16'(EACH)), .held(patch), .near);
-    genvar r, c, m;
+    localparam int PARTS = PLACES / MULTS;
+    genvar r, c, m, p;
     generate
         for (c = 0; c < COLS; c = c + 1) begin : g_col
             for (m = 0; m < PLACES; m = m + 1) begin : g_place
-                wire [15:0] own_lane = 16'(c) * 16'(per_col) + 16'(lane[8*m+:8]);
-                wire [15:0] element = window[15:0] * 16'(at_w[8*m+:8]) + window[31:16] * 16'(at_h[8*m+:8]) +
-                                      window[47:32] * 16'(at_t[8*m+:8]);
                 wire [15:0] direct = tree ? 16'(places[AT*c+:AT]) + 16'(m) :
                                      m < MULTS ? 16'(places[AT*(c*MULTS+m%MULTS)+:AT]) : '0;
-                wire [15:0] place = winograd ? 16'(places[AT*32'(own_lane)+:AT]) + element : direct;
+                wire [15:0] place;
+                if (TILED != 0) begin : g_tiled
+                    wire [15:0] own_lane = 16'(c) * 16'(per_col) + 16'(lane[8*m+:8]);
+                    wire [15:0] element = window[15:0] * 16'(at_w[8*m+:8]) + window[31:16] * 16'(at_h[8*m+:8]) +
+                                          window[47:32] * 16'(at_t[8*m+:8]);
+                    wire [AT-1:0] of_lane;
+                    lw_pick #(.WORDS(FILES), .BITS(AT)) u_lane (.which(own_lane), .words(places), .picked(of_lane));
+                    assign place = winograd ? 16'(of_lane) + element : direct;
+                end else begin : g_direct
+                    assign place = direct;
+                end
                 wire [INPUTS*ACTIVATION-1:0] found;
                 lw_chosen #(.FROM(NEAR * EACH), .MANY(INPUTS), .ELEMENT(ACTIVATION), .WRAPS(REACH < STAGED ? 1 : 0)) u_found (
                     .place, .from(near), .found
@@ -76,9 +85,16 @@ module lw_operands #(
             end
             for (m = 0; m < MULTS; m = m + 1) begin : g_file
                 localparam int FILE = c * MULTS + m;
-                wire [31:0] at = 32'(part) * MULTS + m;
-                wire [15:0] own_lane = 16'(c) * 16'(per_col) + 16'(lane[8*at+:8]);
-                wire here = winograd ? used[at] && own_lane < working :
+                // Of the part that is taken.
+                wire [9*PARTS-1:0] of_parts;
+                wire is_used;
+                wire [7:0] of_column;
+                for (p = 0; p < PARTS; p = p + 1) begin : g_part
+                    assign of_parts[9*p+:9] = {used[p*MULTS+m], lane[8*(p*MULTS+m)+:8]};
+                end
+                lw_pick #(.WORDS(PARTS), .BITS(9)) u_part (.which(16'(part)), .words(of_parts), .picked({is_used, of_column}));
+                wire [15:0] own_lane = 16'(c) * 16'(per_col) + 16'(of_column);
+                wire here = winograd ? is_used && own_lane < working :
                             tree ? 16'(c) < working && 16'(m) < channels : 16'(FILE) < working;
                 always_ff @(posedge clk)
                     for (int row = 0; row < ROWS; row++) works[row*FILES+FILE] <= go && here && 16'(row) < rows;
@@ -93,8 +109,12 @@ module lw_operands #(
         end
         for (r = 0; r < ROWS; r = r + 1) begin : g_row
             for (m = 0; m < MULTS; m = m + 1) begin : g_weight
-                wire [31:0] at = 32'(part) * MULTS + m;
-                wire [7:0]  own = coordinate[8*at+:8];
+                wire [8*PARTS-1:0] of_parts;
+                wire [7:0] own;
+                for (p = 0; p < PARTS; p = p + 1) begin : g_part
+                    assign of_parts[8*p+:8] = coordinate[8*(p*MULTS+m)+:8];
+                end
+                lw_pick #(.WORDS(PARTS), .BITS(8)) u_part (.which(16'(part)), .words(of_parts), .picked(own));
                 wire [WEIGHT-1:0] stored, taken;
                 lw_weight #(.KERNELS(TAKEN), .WEIGHT(WEIGHT), .NUMBER(m)) u_weight (
                     .mode, .tree, .coordinate(own), .kernels(kernels[TAKEN*r+:TAKEN]), .weight(stored)
@@ -106,6 +126,9 @@ module lw_operands #(
                 end
                 always_ff @(posedge clk) weights[WEIGHT*(r*MULTS+m)+:WEIGHT] <= taken;
             end
+        end
+        if (TILED == 0) begin : g_direct
+            wire unused = &{1'b0, per_col, at_t, at_h, at_w, window};
         end
         if (OWN_INPUTS == 0) begin : g_shared
             wire unused = &{1'b0, grouped};

@@ -19,7 +19,7 @@ module lw_span #(
         end else begin : g_some
             for (i = 0; i < NEAR; i = i + 1) begin : g_word
                 wire [INDEX-1:0] at = INDEX'(first + 16'(i));
-                assign near[WORD*i+:WORD] = 32'(at) < WORDS ? held[WORD*32'(at)+:WORD] : '0;
+                lw_pick #(.WORDS(WORDS), .BITS(WORD)) u_word (.which(16'(at)), .words(held), .picked(near[WORD*i+:WORD]));
             end
         end
     endgenerate

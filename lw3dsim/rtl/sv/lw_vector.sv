@@ -39,7 +39,6 @@ module lw_vector #(
     genvar i;
     generate
         for (i = 0; i < RESULTS; i = i + 1) begin : g_result
-            wire [15:0] row = rows[16*i+:16];
             wire signed [SUM-1:0] sum = $signed(sums[SUM*i+:SUM]), partial = $signed(partials[SUM*i+:SUM]);
             wire signed [SUM-1:0] both, mean;
             if (VECTOR != 0 && i < LANES) begin : g_vector
@@ -60,7 +59,8 @@ module lw_vector #(
                 assign mean = both;
             end
             assign added[SUM*i+:SUM] = both;
-            wire signed [BIAS-1:0] bias = $signed(biases[BIAS*32'(row)+:BIAS]);
+            wire signed [BIAS-1:0] bias;
+            lw_pick #(.WORDS(ROWS), .BITS(BIAS)) u_bias (.which(rows[16*i+:16]), .words(biases), .picked(bias));
             wire signed [WIDE-1:0] total = WIDE'(mean) + WIDE'(bias);
             wire signed [WIDE-1:0] kept = relu && total < 0 ? '0 : total;
             // The last bit that is shifted out rounds.

@@ -173,9 +173,6 @@ def top(design: Accelerator, core: Core) -> str:
     )
 
 
-# Buffers, and banks of a shared memory: their words are no registers.
-
-
 def makefile(design: Accelerator, core: Core, has_programs: bool) -> str:
     """Return how the core is checked, synthesized and run."""
     parameters = " ".join(f"-G{name}={value}" for name, value in core.parameters.items())

@@ -18,6 +18,9 @@ from unittest import mock
 from yosys import SEEN, measure, unit, write_rows, yosys
 
 from lw3dsim.account.area import area_mm2, corner_turn_bits
+from lw3dsim.account.built import depth_sums
+from lw3dsim.account.fusing import COUNT_BITS
+from lw3dsim.base.values import replace
 from lw3dsim.network.pipeline import map_prepared, prepare
 from lw3dsim.network.request import Options, make_request
 from lw3dsim.rtl.build import sources
@@ -48,7 +51,7 @@ CASES = (
 )
 
 # Modules, and instances where one module serves several parts, by the component of the simulator's area that they are
-# of; what is left over is the controller.
+# of; what is left over is the controller, with what finds and places intermediate tensors.
 PART_OF = {
     "lw_pe": "adder_trees", "lw_file": "accumulators", "lw_accumulators": "accumulators",
     "lw_staging": "staging", "lw_turned": "staging",
@@ -61,9 +64,7 @@ PART_OF = {
     "lw_partials": "collector", "u_comes": "collector",
     "g_groups.u_groups": "vector", "g_lanes.u_made": "vector", "lw_lanes": "vector", "lw_trg": "vector",
     "lw_divider": "vector",
-    "lw_weight_transform": "input_transform", "g_inner.u_reader": "groups", "g_inner.u_keep_soon": "groups",
-    "g_inner.u_keep_then": "groups", "g_inner.u_keep": "groups", "g_inner.u_tag": "groups",
-    "g_inner.u_staged": "groups", "g_inner.u_go_inner": "groups", "lw_places": "groups",
+    "lw_weight_transform": "input_transform",
 }  # fmt: skip
 PARTS = {
     "multipliers": "multipliers",
@@ -76,7 +77,6 @@ PARTS = {
     "collector": "collector",
     "vector unit": "vector",
     "control": "control",
-    "fused groups": "groups",
 }
 MEMORIES = ("lw_sram", "lw_output_buffer", "lw_bank", "lw_biases", "lw_inner")
 
@@ -142,7 +142,7 @@ LINEAR = {
     "lw_staging": ("WORDS", 1), "lw_vector": ("RESULTS", 4), "lw_walker": ("LANES", 2), "lw_pe": ("MULTS", 2),
     "lw_delay": ("BITS", 1), "lw_taps": ("BITS", 1), "lw_kept": ("LANES", 1),
     "lw_pick": ("BITS", 2), "lw_lanes": ("LANES", 1),
-    "lw_collector": ("PICKED", 2), "lw_beside": ("BITS", 2),
+    "lw_collector": ("PICKED", 2), "lw_beside": ("BITS", 2), "lw_behind": ("BITS", 1),
     "lw_places": ("PICKED", 2),
 }  # fmt: skip
 
@@ -267,8 +267,9 @@ def said_areas(design, problems, prices: dict[str, float] | None) -> dict[str, f
 
 def compared(case: Case) -> list[tuple[str, float, float, float]]:
     """Return the parts of a core: what Yosys makes, what the simulator says, and says at the prices of the library."""
+    fuses = () if case.fusion != "off" else ("buffers.intermediate_share=0",)
     options = Options(
-        arch=case.arch, overrides=("pe.accumulator_storage=flipflop",), transform=case.transform,
+        arch=case.arch, overrides=("pe.accumulator_storage=flipflop", *fuses), transform=case.transform,
         algorithm="direct", input_size=case.size, fusion=case.fusion,
     )  # fmt: skip
     prepared = prepare(make_request("c3d_small", options))
@@ -276,6 +277,10 @@ def compared(case: Case) -> list[tuple[str, float, float, float]]:
     subjects = [drawn(prepared.network, one, prepared.design, 0, "auto") for one in units]
     problems = [stage.problem for one in subjects for stage in one.stages]
     core, _, _ = programs_of(prepared.design, subjects, is_named=True)
+    # There is room for the partial sums of a depth, and to count along tensors of other layers, whatever these need.
+    sums = depth_sums(prepared.design, core.places) * core.result_bits
+    counted = COUNT_BITS if core.inner else core.inner_count
+    core = replace(core, partial_words=-(-sums // core.ofmap_word), inner_count=counted)
     each = unit("multiplier").area
     made = {name: value / each for name, value in part_areas(sources(core), core.parameters).items()}
     said, priced = (said_areas(prepared.design, problems, prices) for prices in (None, library_prices()))

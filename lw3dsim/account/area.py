@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated
 
-from lw3dsim.account.built import addresses, collector, control, tile_places, tree_adders
+from lw3dsim.account.built import addresses, collector, control, tile_places, tree_adders, waiting_tiles
+from lw3dsim.account.fusing import chosen, fusing
 from lw3dsim.account.vector import vector_unit
 from lw3dsim.base.caches import kept
 from lw3dsim.base.records import Amount, Breakdown, figure
-from lw3dsim.machine.near import patch_words, reach_words
+from lw3dsim.machine.near import kernel_words, patch_words, reach_words
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.sram import buffers
 from lw3dsim.technology.structures import accumulator_file, structure
@@ -46,7 +47,7 @@ class AreaBreakdown(Breakdown[float], frozen=True, kw_only=True):
     output_transform: Annotated[Amount, figure("Winograd transform of outputs")]
     collector: Annotated[Amount, figure("what picks outputs, adds biases and partial sums, rounds, and packs words")]
     vector: Annotated[Amount, figure("the vector unit")]
-    control: Annotated[Amount, figure("descriptors, counters and states of the controller")]
+    control: Annotated[Amount, figure("descriptors, counters and states of the controller, also of fused groups")]
     ifmap_sram: Annotated[Amount, figure("the input buffer")]
     weight_sram: Annotated[Amount, figure("the weight buffer")]
     ofmap_sram: Annotated[Amount, figure("the output buffer")]
@@ -99,10 +100,11 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
         "staging": _staging(arch, weight, quantity, own_inputs=own),
         "input_transform": adders("input_adds", arch.input_coords_per_cycle, data),
         "weight_transform": adders("weight_adds", arch.weight_coords_per_cycle, weight) if onchip else 0.0,
-        "output_transform": adders("output_adds", arch.output_coords_per_cycle, transform),
+        "output_transform": adders("output_adds", arch.output_coords_per_cycle, transform)
+        + max((waiting_tiles(arch, p, quantity) for p in winograd), default=0.0),
         "collector": _collector(arch, multiplying, quantity),
         "vector": vector_unit(arch, problems, quantity),
-        "control": control(arch, quantity),
+        "control": control(arch, quantity) + fusing(arch, quantity),
     }
 
 
@@ -143,15 +145,18 @@ def _staging(arch: Accelerator, weight_bits: int, quantity: Quantity, *, own_inp
     Of the words of a patch those near all lanes are chosen, of these every lane's own.
     """
     bits, lanes = arch.precision.activation_bits, arch.input_lanes
-    held = SETS * (
-        lanes * arch.staging_room * bits + arch.multipliers // arch.places("tiles") * arch.staging_weights * weight_bits
-    )
+    rows_of_weights = arch.multipliers // arch.places("tiles") // arch.pe.mults_per_pe
+    of_weights = rows_of_weights * kernel_words(arch, weight_bits) * 8 * arch.buffers.weight_port_bytes
+    held = SETS * (lanes * arch.staging_room * bits + of_weights)
     near, word = reach_words(arch, own_inputs=own_inputs), _word_bits(arch)
     beyond = max(patch_words(arch) - near, 0) * word
+    # Elements of all rows side by side take one more in each of the halving steps.
+    beside = (arch.places("output_channels") - 1) * bits * (near * word // bits - 1).bit_length() if own_inputs else 0
     return (
         held * structure(arch.tech, "flip_flop_file", quantity)
-        + lanes * near * word / 8 * structure(arch.tech, "selector", quantity)
+        + lanes * (near * word + beside) / 8 * structure(arch.tech, "selector", quantity)
         + beyond * structure(arch.tech, "multiplexer", quantity)
+        + chosen(arch, quantity)
         + 2 * lanes * addresses(arch.tech, quantity)
         + corner_turn_bits(arch) * arithmetic(arch.tech, "register", quantity, 1)
     )

@@ -33,6 +33,9 @@ ADDRESS_BITS, ADDRESS_COUNTERS, ADDRESS_STEPS = 16, 2, 3
 # The tile of a lane along T, H and W, and the outputs up to it.
 KEPT_COUNTERS = 4
 
+# Words in which a partial sum may be wanted.
+PICKED_PARTIAL = 2
+
 # A result is added to a partial sum, then to a bias, and rounded.
 FINISHING_ADDITIONS = 3
 
@@ -104,22 +107,27 @@ def collector(arch: Accelerator, places: int, sum_bits: int, quantity: Quantity)
     """
     tech = arch.tech
     kept = counting(tech, quantity, KEPT_COUNTERS * _tile_bits(arch), held=False)
-    word = 8 * arch.buffers.ofmap_port_bytes * arithmetic(tech, "register", quantity, 1)
+    # Partial sums of a depth wait; the last of them may be added as they come.
+    waits = arithmetic(tech, "register", quantity, 1) + structure(tech, "multiplexer", quantity)
     return (
         picked(arch, sum_bits) * collecting(arch, places, sum_bits, quantity)
         + arch.places("tiles") * arch.pe.mults_per_pe * kept
-        + word
+        + depth_sums(arch, places) * sum_bits * waits
     )
+
+
+def depth_sums(arch: Accelerator, places: int) -> int:
+    """Return the sums of all PEs at a depth, of so many ``places`` each."""
+    return arch.multipliers // arch.pe.mults_per_pe // arch.places("input_channels") * places
 
 
 def collecting(arch: Accelerator, places: int, sum_bits: int, quantity: Quantity) -> float:
     """Return a quantity of an output of a word: it is found, picked out of the sums of a depth, and finished.
 
-    Its partial sum is picked out of a word of these.
+    Of partial sums each is picked by an output of a word of sums, and by one of a word of results.
     """
-    many, rows = picked(arch, sum_bits), arch.places("output_channels")
-    sums = arch.multipliers // arch.pe.mults_per_pe // arch.places("input_channels") * places
-    chosen = (chosen_sums(rows, sums // rows, many) / many * sum_bits + 8 * arch.buffers.ofmap_port_bytes) / 8
+    many, rows, sums = picked(arch, sum_bits), arch.places("output_channels"), depth_sums(arch, places)
+    chosen = (chosen_sums(rows, sums // rows, many) + PICKED_PARTIAL * sums) / many * sum_bits / 8
     begun = (rows - 1).bit_length() * sum_bits * structure(arch.tech, "multiplexer", quantity)
     return (
         chosen * structure(arch.tech, "selector", quantity)
@@ -157,6 +165,23 @@ def output_pj(arch: Accelerator, problem: Problem) -> float:
 def tile_places(arch: Accelerator, problem: Problem) -> int:
     """Return the sums that a PE has at a depth: one of each multiplier, or those of a tile that is taken in parts."""
     return max(arch.pe.mults_per_pe, math.prod(problem.algorithm.tile))
+
+
+def waiting_tiles(arch: Accelerator, problem: Problem, quantity: Quantity) -> float:
+    """Return a quantity of what holds the sums of tiles of a problem that are taken in parts till all are there."""
+    parts = -(-problem.algorithm.coordinates // arch.pe.mults_per_pe)
+    if parts == 1:
+        return 0.0
+    bits = depth_sums(arch, parts * arch.pe.mults_per_pe) * problem.register_bits
+    return bits * (arithmetic(arch.tech, "register", quantity, 1) + structure(arch.tech, "multiplexer", quantity))
+
+
+def gathered_pj(arch: Accelerator, problem: Problem) -> float:
+    """Return the pJ of a tile of outputs that waits, a coordinate of it written once."""
+    if problem.algorithm.coordinates <= arch.pe.mults_per_pe:
+        return 0.0
+    each = arithmetic(arch.tech, "register", "energy_pj", 1) + clock_pj(arch.tech)
+    return problem.algorithm.coordinates * problem.register_bits * each
 
 
 def _tile_bits(arch: Accelerator) -> int:

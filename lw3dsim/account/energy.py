@@ -12,8 +12,9 @@ import math
 from typing import TYPE_CHECKING, Annotated, Generic
 
 from lw3dsim.account.area import array_flip_flops, side_mm
-from lw3dsim.account.built import addresses, control_pj, output_pj
+from lw3dsim.account.built import addresses, control_pj, gathered_pj, output_pj
 from lw3dsim.account.dram import DRAM_TIMED, dram_energy_pj, moved_shares
+from lw3dsim.account.fusing import kept_word_pj
 from lw3dsim.account.vector import made_pj, means_pj, operand_pj, operation_pj, vector_flip_flops
 from lw3dsim.base.caches import kept
 from lw3dsim.base.records import Amount, Breakdown, Part, figure
@@ -274,8 +275,11 @@ def operand_parts_pj(
 
 
 def _sram_pj(events: Events, arch: Accelerator) -> dict[str, Causes]:
-    """Return the pJ of accesses by buffer and cause: a part of a word takes what the whole does."""
-    memory, sizes = buffers(arch), arch.buffers
+    """Return the pJ of accesses by buffer and cause: a part of a word takes what the whole does.
+
+    A word of an intermediate tensor is found, or placed, besides.
+    """
+    memory, sizes, (found, placed) = buffers(arch), arch.buffers, kept_word_pj(arch)
     read, write = (
         {
             name: getattr(one, f"{kind}_pj_per_byte") * getattr(sizes, f"{name}_port_bytes")
@@ -296,8 +300,8 @@ def _sram_pj(events: Events, arch: Accelerator) -> dict[str, Causes]:
             "dma": events.ofmap_dma_words * read["ofmap"],
             "array": events.result_words * write["ofmap"],
             "partial_sums": events.partial_words * (read["ofmap"] + write["ofmap"]),
-            "intermediate_reads": events.intermediate_read_words * read["ofmap"],
-            "intermediate_writes": events.intermediate_write_words * write["ofmap"],
+            "intermediate_reads": events.intermediate_read_words * (read["ofmap"] + found),
+            "intermediate_writes": events.intermediate_write_words * (write["ofmap"] + placed),
         },
     }
 
@@ -320,7 +324,8 @@ def _logic_pj(problem: Problem, events: Events, arch: Accelerator, sparsity: Spa
         "staging": sum(staging_parts_pj(problem, events, arch)),
         "input_transform": events.input_tiles * algorithm.input_adds * add(data),
         "weight_transform": events.weight_kernels * algorithm.weight_adds * add(weight),
-        "output_transform": events.output_tiles * algorithm.output_adds * add(problem.transform_bits),
+        "output_transform": events.output_tiles
+        * (algorithm.output_adds * add(problem.transform_bits) + gathered_pj(arch, problem)),
         "collector": _results(problem, events) * output_pj(arch, problem),
         "vector": events.vector_ops * operation_pj(problem, tech) + _lanes_pj(problem, events, arch),
     }

@@ -60,7 +60,11 @@ RULES = (
         "lw_drain, lw_kept, lw_collector, lw_collected_row, lw_beside",
         "outputs of a depth side by side, a word from one depth alone",
     ),
-    ("Intermediate tensors", "lw_inner, lw_places", "written where the next layer of a group reads them"),
+    (
+        "Intermediate tensors",
+        "lw_inner, lw_places, lw_behind",
+        "written where the next layer of a group reads them, which follows a wave",
+    ),
     ("Partial sums", "lw_output_buffer, lw_partials", "words read before words are written, at one port"),
     (
         "Vector unit, of a drain",

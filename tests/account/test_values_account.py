@@ -76,6 +76,16 @@ def test_leakage_is_power_times_time_by_the_causes_of_the_cycles():
     assert energy(leakage=0)["leakage"] == {"multiply": 0, "fill": 0, "dram_read": 0}
 
 
+def word_found(add_16, mux):
+    """A word of four elements of an intermediate tensor, turned in two steps, each of them checked by its tag."""
+    return 4 * (add_16 / 2 + 8 * mux) + 2 * 32 * mux
+
+
+def word_placed(add_bit, add_18, mux):
+    """Likewise four results: each is counted in 60 bits, and its place of 18 bits has 5.5 additions, 20 selectors."""
+    return 4 * (60 * (1.5 * add_bit + mux) + 5.5 * add_18 + 20 * 18 * mux) + 2 * 32 * mux
+
+
 def test_sram_energy_by_cause_is_words_times_pj_of_an_access():
     # CACTI 7, itrs-lstp, 45 nm, 4 KiB in two banks: the smallest macro of 64 bits, 4 KiB; a port of 4 bytes pays for
     # the word. Read 3.3855 pJ, written 6.4536 pJ an access of 4 bytes.
@@ -88,8 +98,8 @@ def test_sram_energy_by_cause_is_words_times_pj_of_an_access():
         "array": 43 * write,
         # Partial sums are read as often as they are written.
         "partial_sums": 160 * (read + write),
-        "intermediate_reads": 17 * read,
-        "intermediate_writes": 19 * write,
+        "intermediate_reads": 17 * (read + word_found(ADD_16, MUX_BIT) + 32 * MUX_BIT),
+        "intermediate_writes": 19 * (write + word_placed(ADD_16 / 16, 0.05 + 0.05 * 2 / 16, MUX_BIT)),
     })  # fmt: skip
 
 
@@ -100,11 +110,11 @@ def test_arithmetic_energy_of_a_direct_layer_is_operations_times_pj():
     assert found["accumulators"] == pytest.approx(900 * ACCUMULATE)
     # Two operands of 8 bits; three stages leave none for products.
     assert found["operand_registers"] == pytest.approx(1000 * 16 * BIT)
-    # 300 results and 150 partial sums (600 bytes) leave: for each there are 22 / 4 sums of 4 bytes to choose from and a
-    # word of as many, it is counted by 28 bits, begins with either row, is added to a partial sum and rounded, and
-    # shifted in 5 steps.
+    # 300 results and 150 partial sums (600 bytes) leave: for each there are 22 / 4 sums of 4 bytes to choose from and
+    # twice 4 / 4 partial sums, it is counted by 28 bits, begins with either row, is added to a partial sum and rounded,
+    # and shifted in 5 steps.
     counted = 28 * (1.5 * ADD_16 / 16 + MUX_BIT)
-    each = 26 * 0.02753 * (0.9 / 1.1) ** 2 + counted + 2 * ADD_32 + (5 + 1) * 32 * MUX_BIT
+    each = 30 * 0.02753 * (0.9 / 1.1) ** 2 + counted + 2 * ADD_32 + (5 + 1) * 32 * MUX_BIT
     assert energy()["collector"] == pytest.approx({"compute": 300 * each, "partial_sums": 600 / 4 * each})
     assert found["vector"] == pytest.approx(300 * ADD_32)
     # A direct tile has no transform.
@@ -130,7 +140,8 @@ def test_arithmetic_energy_of_a_winograd_layer_is_that_of_wider_operands_and_tra
     add_10, add_12 = (0.03 + (0.05 - 0.03) * (bits - 8) / 8 for bits in (10, 12))
     assert found["input_transform"] == pytest.approx(70 * 32 * add_10)
     assert found["weight_transform"] == pytest.approx(13 * 21 * add_12)
-    assert found["output_transform"] == pytest.approx(50 * 24 * ADD_32)
+    # A PE has one multiplier: 16 sums of a tile are written, each in a cycle, till all are there.
+    assert found["output_transform"] == pytest.approx(50 * (24 * ADD_32 + 16 * 32 * (BIT + CLOCK)))
     # A multiplier of a x b bits is linear in a x b between 8 x 8 (0.2 pJ) and 32 x 32 (3.1 pJ).
     assert found["multipliers"] == pytest.approx(1000 * (0.2 + 2.9 * (10 * 12 - 64) / (1024 - 64)))
     assert found["operand_registers"] == pytest.approx(1000 * (10 + 12) * BIT)
@@ -207,13 +218,15 @@ def test_a_mean_over_frames_that_are_no_power_of_two_multiplies_once_per_channel
 def test_rows_that_read_inputs_of_their_own_find_them_in_more_words():
     arch = machine("pe.rows=8")
     depthwise = conv(8, 8, (1, 4, 4), (1, 3, 3), arch, groups=8)
-    # 8 x 2 elements fill 4 words of 4: with two more, as a power of two, 8 in place of 4.
+    # 8 x 2 elements fill 4 words of 4: with two more, as a power of two, 8 in place of 4. Of 32 elements a lane takes 8
+    # side by side, 7 more in each of 5 steps.
     more = area_mm2(arch, [depthwise])["staging"] - area_mm2(arch, [conv(8, 8, (1, 4, 4), (1, 3, 3), arch)])["staging"]
-    assert more == pytest.approx((2 * 4 * 4 * SELECTOR - 4 * 32 * MUX) * 1e-6)
+    assert more == pytest.approx((2 * (4 * 4 + 7 * 5) * SELECTOR - 4 * 32 * MUX) * 1e-6)
 
 
 def test_area_is_that_of_every_unit():
-    found = area_mm2(ARCH, [DIRECT])
+    arch = machine("buffers.intermediate_share=0")
+    found = area_mm2(arch, [DIRECT])
     # 4 multipliers; each has an adder of 32 bits, two banks of two 32-bit accumulators, registers around.
     assert found["multipliers"] == pytest.approx(4 * 64 * PRODUCT * 1e-6)
     assert found["accumulators"] == pytest.approx(4 * (32 * ADDER + 2 * 2 * 32 * LATCH) * 1e-6)
@@ -222,20 +235,20 @@ def test_area_is_that_of_every_unit():
     # An input for each of 2 columns, a weight for each of 2 rows, and whether each of 4 works.
     assert found["operand_registers"] == pytest.approx((2 * 8 + 2 * 8 + 4) * FLIP_FLOP * 1e-6)
     # A word has room for 4 results. Of 4 positions, or 2 where both rows work, a row has one of 2 sums of 4 bytes; of 5
-    # outputs from the first of a position on each is one or the other. A partial sum is one of a word. 2 bits count the
-    # row of an output, 4 its place in a tile and its lane, 10 the file (five counters), 9 its tile along T, H, W, 3 its
-    # position. It is the first of a position, or the next.
-    picked = ((4 + 2) * 2 + 5 * 2) * 4 / 4 + 4
+    # outputs from the first of a position on each is one or the other. Of 4 partial sums each is picked twice. 2 bits
+    # count the row of an output, 4 its place in a tile and its lane, 10 the file (five counters), 9 its tile along T, H
+    # and W, 3 its position. It is the first of a position, or the next.
+    picked = ((4 + 2) * 2 + 5 * 2 + 2 * 4) * 4 / 4
     each = picked * SELECTOR + 28 * COUNTER + 3 * 32 * ADDER + (5 + 1) * 32 * MUX
     kept = 4 * 3 * COUNTER
-    assert found["collector"] == pytest.approx((4 * each + 2 * kept + 32 * FLIP_FLOP) * 1e-6)
+    assert found["collector"] == pytest.approx((4 * each + 2 * kept + 4 * 32 * (FLIP_FLOP + MUX)) * 1e-6)
     # Descriptors, counters, what travels beside the data for two stages; seven products of 16 bits.
     held = (2700 + 860 + 2 * 250) * FLIP_FLOP
     assert found["control"] == pytest.approx((held + 860 * COUNTER + 7 * 256 * PRODUCT) * 1e-6)
-    # 2 rows: 18 inputs for each of 2 columns, 64 weights for each of 2 rows; twice. Two columns fill a word of 4
-    # elements; with two more, as a power of two, each chooses out of 4, which are chosen out of 9, and knows twice
+    # 2 rows: 18 inputs for each of 2 columns, 64 weights in 17 words for each of 2 rows; twice. Two columns fill a word
+    # of 4 elements; with two more, as a power of two, each chooses out of 4, which are chosen out of 9, and knows twice
     # where (two counters and three steps of 16 bits). 2 x 2 x 4 elements of a corner turn.
-    files = 2 * (2 * 18 * 8 + 2 * 64 * 8) * 6.354 / 0.75
+    files = 2 * (2 * 18 * 8 + 2 * 17 * 32) * 6.354 / 0.75
     chosen = 2 * 4 * 4 * SELECTOR + (9 - 4) * 32 * MUX
     where = 2 * 2 * (32 * COUNTER + 3 * 16 * (2 * ADDER + MUX))
     assert found["staging"] == pytest.approx((files + chosen + where + 2 * 2 * 4 * 8 * FLIP_FLOP) * 1e-6)
@@ -250,13 +263,27 @@ def test_area_is_that_of_every_unit():
     logic = 4 * 5.7539 + 7 * 23.01558 + (4 + 2 + 4 * 3 + 9) * 2.7619 + 4 * 0.69048
     logic += (1.5 * counters + 4 * 3 * 2 * 16) * 1.3809 / 16
     # nW of bits and bytes; mW of 6 macros.
-    bits = 4 * 2 * 2 * 32 * 86.1 + (36 + 2700 + 860 + 2 * 250 + 32 + 2 * 2 * 4 * 8) * 79.1
+    bits = 4 * 2 * 2 * 32 * 86.1 + (36 + 2700 + 860 + 2 * 250 + 4 * 32 + 2 * 2 * 4 * 8) * 79.1
     bits += (counters + 4 * 8 + 4 * 3 * 16 + 4 * 6 * 32) * 35.9
     # The vector unit's: operands that wait, two banks of two lanes, groups; selectors of words and groups, of lanes.
     bits += (64 + 2 * 64 + 288) * 79.1 + (3 * 32 + 6 * 32 + 2 * (3 * 32 + 2 * 8 + 2 * 32)) * 35.9
-    bits += 2 * (2 * 18 * 8 + 2 * 64 * 8) * 116.4 + (2 * 4 * 4 + 4 * picked) * 290
-    bits += (9 - 4) * 32 * 35.9
-    assert leakage_mw(ARCH, [DIRECT]) == pytest.approx(logic / 1000 + bits / 1e6 + 6 * 0.00014043)
+    bits += 2 * (2 * 18 * 8 + 2 * 17 * 32) * 116.4 + (2 * 4 * 4 + 4 * picked) * 290
+    bits += ((9 - 4) * 32 + 4 * 32) * 35.9
+    assert leakage_mw(arch, [DIRECT]) == pytest.approx(logic / 1000 + bits / 1e6 + 6 * 0.00014043)
+
+
+def test_what_fuses_layers_takes_room_only_where_they_can_be_fused():
+    without = machine("buffers.intermediate_share=0")
+    more, found = area_mm2(ARCH, [DIRECT]), area_mm2(without, [DIRECT])
+    # 21 bits, 10 counts of 10 and 23 steps of 18 bits say where results go, in three descriptors and two stages.
+    held = 522 + 384 + 11 * 10 + 15 * 18 + (3 + 2) * (21 + 10 * 10 + 23 * 18)
+    words = word_found(16 * ADDER, MUX) + word_placed(ADDER, 18 * ADDER, MUX)
+    fused = held * FLIP_FLOP + 19 * 32 * ADDER + 30 * 32 * MUX + words
+    assert more["control"] - found["control"] == pytest.approx(fused * 1e-6)
+    # A word is chosen of both buffers.
+    assert more["staging"] - found["staging"] == pytest.approx(32 * MUX * 1e-6)
+    assert {name for name in found if more[name] != found[name]} == {"control", "staging"}
+    assert leakage_mw(ARCH, [DIRECT]) > leakage_mw(without, [DIRECT])
 
 
 def test_area_of_transforms_is_adders_per_coordinate_at_their_rate():
@@ -267,7 +294,9 @@ def test_area_of_transforms_is_adders_per_coordinate_at_their_rate():
     add_10, add_12 = 10 * ADDER, 12 * ADDER
     assert found["input_transform"] == pytest.approx(32 / 16 * 5 * add_10 * 1e-6)
     assert found["weight_transform"] == pytest.approx(21 / 16 * 3 * add_12 * 1e-6)
-    assert found["output_transform"] == pytest.approx(24 / 16 * 7 * 32 * ADDER * 1e-6)
+    # The 16 sums of a tile in each of 4 PEs wait, and the last may pass by.
+    waiting = 4 * 16 * 32 * (FLIP_FLOP + MUX)
+    assert found["output_transform"] == pytest.approx((24 / 16 * 7 * 32 * ADDER + waiting) * 1e-6)
     # Multipliers are as wide as the widest of each operand.
     assert found["multipliers"] == pytest.approx(4 * 120 * PRODUCT * 1e-6)
     assert area_mm2(machine(*rates), [WINOGRAD])["weight_transform"] == 0

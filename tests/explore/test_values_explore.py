@@ -154,7 +154,7 @@ def onchip_and_dram_pj(reads, cycles, logic):
     dram = math.fsum(dram_energy_pj(make_clocks(machine()).dram, counts).values())
     # 24 bytes pass half a side of the chip. Control takes 860 flip-flops, 250 in each of 2 stages, 12 adders, a cycle.
     return (
-        dram + 12 * (6.4536 + 3.3855) / 4 + leakage_mw(machine(), []) * 2 * cycles + logic + 5.03501 + 12.31702 * cycles
+        dram + 12 * (6.4536 + 3.3855) / 4 + leakage_mw(machine(), []) * 2 * cycles + logic + 5.59540 + 12.31702 * cycles
     )
 
 

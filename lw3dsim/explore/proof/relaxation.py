@@ -57,7 +57,8 @@ MOST_FAMILIES = 4096
 ALTERNATIVES = (True, False)
 
 # What bounds do not look at, since it costs nothing that they count.
-NEUTRAL = frozenset({"run.objective", "power_window_us", "layer_setup_cycles", "buffers.intermediate_share"})
+SHARE = "buffers.intermediate_share"
+NEUTRAL = frozenset({"run.objective", "power_window_us", "layer_setup_cycles", SHARE})
 FORMS = ("run.algorithm", "winograd.m1", "winograd.m2", "winograd.weight_transform")
 
 
@@ -127,7 +128,10 @@ class Family:
         self._memories = [memory(name) for name in MEMORIES]
         self._bus = Table(paths.of_bus, [sizes[n] for n in paths.of_bus], self._changed, bus_figures)
         parameters = [paths.leaders.get(path) for path in LOGIC]
-        self._logic = Logic(parameters, [self._numbers(paths, path) for path in LOGIC], self._changed)
+        bare = self._no_fusing(paths)
+        self._logic = Logic(
+            parameters, [self._numbers(paths, path) for path in LOGIC], lambda places: self._changed({**bare, **places})
+        )
         self._clock = self._numbers(paths, "clock_mhz")
         self._kib = [self._capacity(paths, name) for name in MEMORIES]
         numbers = paths.numbers(FORMS)
@@ -137,6 +141,12 @@ class Family:
             forms_of(network, load, numbers, [(choice, space.point(choice), arch) for choice, arch in variants])
             for load, network in zip(self._loads, self._networks, strict=True)
         ]
+
+    def _no_fusing(self, paths: Paths) -> dict[int, int]:
+        """Return the place of the share of intermediate tensors that needs no logic, where designs may have it."""
+        number = paths.leaders.get(SHARE)
+        values = () if number is None else self._space.free[number].values
+        return {} if number is None or 0 not in values else {number: values.index(0)}
 
     def _numbers(self, paths: Paths, path: str) -> Numbers:
         number = paths.leaders.get(path)

@@ -689,19 +689,16 @@ module lw_core #(
             for (i = 0; i < STEPS; i = i + 1) begin : g_step
                 assign leaving_steps[PLACE*i+:PLACE] = leaving[16*(F_KEEP_BASE+2*i)+:PLACE];
             end
-            wire [KEEP-1:0] keep_soon, keep_then, keep;
+            wire [KEEP-1:0] keep;
             wire [15:0] keep_tag;
             wire [2:0]  keep_runs;
             wire [1:0]  keep_axis;
-            lw_delay #(.BITS(KEEP), .STAGES(LATENCY + 1 + STAGES)) u_keep_soon (
-                .clk, .in({leaving[16*F_KEEP_TAG+:16], leaving[16*F_KEEP_RUNS+:3], leaving[16*F_KEEP_AXIS+:2],
-                           leaving_counts, leaving_steps}), .out(keep_soon)
-            );
-            lw_taps #(.BITS(KEEP), .STAGES(IN_STAGES)) u_keep_then (
-                .clk, .stages(in_stages), .in(keep_soon), .out(keep_then)
-            );
-            lw_taps #(.BITS(KEEP), .STAGES(OUT_STAGES)) u_keep (
-                .clk, .stages(out_stages), .in(keep_then), .out(keep)
+            logic is_leaving;
+            always_ff @(posedge clk) is_leaving <= drain_start;
+            lw_behind #(.BITS(KEEP), .STAGES(LATENCY + 1 + STAGES), .MORE(IN_STAGES + OUT_STAGES)) u_keep (
+                .clk, .fresh(is_leaving), .more(in_stages + out_stages),
+                .in({leaving[16*F_KEEP_TAG+:16], leaving[16*F_KEEP_RUNS+:3], leaving[16*F_KEEP_AXIS+:2], leaving_counts,
+                     leaving_steps}), .out(keep)
             );
             assign {keep_tag, keep_runs, keep_axis, counts, steps} = keep;
             wire [PICKED*PLACE-1:0] kept_at;

@@ -19,7 +19,7 @@ from yosys import SEEN, measure, unit, write_rows, yosys
 
 from lw3dsim.account.area import area_mm2, corner_turn_bits
 from lw3dsim.account.built import depth_sums
-from lw3dsim.account.fusing import COUNT_BITS
+from lw3dsim.account.fusing import COUNT_BITS, can_fuse, finding, turning
 from lw3dsim.base.values import replace
 from lw3dsim.network.pipeline import map_prepared, prepare
 from lw3dsim.network.request import Options, make_request
@@ -245,6 +245,11 @@ def corner_turn_mm2(design) -> float:
     return corner_turn_bits(design) * arithmetic.arithmetic(design.tech, "register", "area_um2", 1) / 1e6
 
 
+def inner_mm2(design) -> float:
+    """Return the area that the simulator counts in control for what is in the memory of intermediate tensors here."""
+    return (finding(design, "area_um2") + turning(design, "area_um2")) / 1e6 if can_fuse(design) else 0.0
+
+
 def said_areas(design, problems, prices: dict[str, float] | None) -> dict[str, float]:
     """Return what the simulator says of each component, in 8 x 8 multipliers, at its own prices or others'."""
     row = structures._row  # noqa: SLF001  # the table is another's
@@ -256,12 +261,13 @@ def said_areas(design, problems, prices: dict[str, float] | None) -> dict[str, f
     with mock.patch.object(structures, "_row", priced):
         for one in cached:
             one.cache_clear()
-        found, turn = area_mm2(design, problems), corner_turn_mm2(design)
+        found, turn, inner = area_mm2(design, problems), corner_turn_mm2(design), inner_mm2(design)
         each = arithmetic.arithmetic(design.tech, "mult", "area_um2", 8, 8) / 1e6
     for one in cached:
         one.cache_clear()
     return {name: getattr(found, name, 0.0) / each for name in PARTS.values()} | {
-        "staging": (found.staging - turn) / each
+        "staging": (found.staging - turn) / each,
+        "control": (found.control - inner) / each,
     }
 
 

@@ -61,14 +61,14 @@ def placing(arch: Accelerator, quantity: Quantity) -> float:
     each = counting(tech, quantity, RESULT_COUNTERS * COUNT_BITS, held=False)
     each += RESULT_ADDITIONS * arithmetic(tech, "add", quantity, PLACE_BITS)
     each += RESULT_CHOICES * PLACE_BITS * structure(tech, "multiplexer", quantity)
-    return _results(arch) * each + _turning(arch, quantity)
+    return _results(arch) * each + turning(arch, quantity)
 
 
 def finding(arch: Accelerator, quantity: Quantity) -> float:
     """Return a quantity of what reads a word from any element on, without what lies beyond a tile."""
     tech, bits = arch.tech, arch.precision.activation_bits
     checked = arithmetic(tech, "add", quantity, TAG_BITS) / 2 + bits * structure(tech, "multiplexer", quantity)
-    return _results(arch) * checked + _turning(arch, quantity)
+    return _results(arch) * checked + turning(arch, quantity)
 
 
 def chosen(arch: Accelerator, quantity: Quantity) -> float:
@@ -88,7 +88,7 @@ def _results(arch: Accelerator) -> int:
     return 8 * arch.buffers.ofmap_port_bytes // arch.precision.activation_bits
 
 
-def _turning(arch: Accelerator, quantity: Quantity) -> float:
+def turning(arch: Accelerator, quantity: Quantity) -> float:
     """Return a quantity of a rotator of a word, by any number of elements."""
     levels = max(_results(arch) - 1, 0).bit_length()
     return levels * 8 * arch.buffers.ofmap_port_bytes * structure(arch.tech, "multiplexer", quantity)

@@ -164,9 +164,19 @@ class VectorMaker(Maker):
             cut = [(1, lanes, number) for number in range(full)] + cut[1:]
         return [self._run(place, side, blocks, outputs, first) for blocks, outputs, first in cut if blocks]
 
+    def begins_at(self) -> Lie:
+        """Return where in a ring of frames lies what the step looks at first."""
+        held = next(iter(self.blocks.values()))
+        lie = held.window.place((0, 0, 0), held.channels) if held.window else NOWHERE
+        return lie if lie.axis == 0 else NOWHERE
+
     def _run(self, place: Place, side: int, blocks: int, outputs: int, first: int) -> Run:
         problem, lanes, size = self.stage.problem, self.core.vector_lanes, place.size
         taps, steps = (1, 1, 1), (0, 0, 0)
+        if problem.beside == "all" and (lie := self.begins_at()).along:
+            # Of a ring frames that came before are not looked at.
+            lie, along = lie._replace(along=lie.along + first * lanes), (1, 1, blocks)
+            return Run(blocks, outputs, self.begins[0], lie, lanes, along, (0, 0, lanes), taps, steps)
         if problem.beside == "all":
             return Run(blocks, outputs, self.begins[0] + first * lanes, NOWHERE, lanes, taps, steps, taps, steps)
         if problem.beside == "frame":

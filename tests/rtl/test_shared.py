@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lw3dsim.base.values import replace
-from lw3dsim.describe.workload import Add, Conv3d, Shape
+from lw3dsim.describe.workload import Activation, Add, Conv3d, Shape, Trg
 from lw3dsim.map.group.group import GroupMapping
 from lw3dsim.network.chains import group_of
 from lw3dsim.rtl.build import run
@@ -44,6 +44,23 @@ def test_channels_of_a_position_at_the_end_of_a_ring_are_added(core_of):
     mapping = GroupMapping(
         t=1, h=8, w=1, kept="t", ofmap_slots=2, warm_up=False, chunks=(1,) * len(group.runs),
         resident=(False, False), parallel=("channel", "pixel"),
+    )  # fmt: skip
+    assert not differences(group_subject(GroupWork(group, mapping), layers, seen), core, bench)
+
+
+def test_later_frames_of_what_stays_are_read_from_where_they_lie(core_of):
+    # All frames are there with the first tile, which warms up; the next layer looks at some of them, then at others.
+    arch, core, bench = core_of("shared")
+    seen, shape = divided(1, arch), Shape(3, 8, 4, 2)
+    layers = [
+        Trg(name="x0", inputs=("i",)),
+        Activation(name="x1", inputs=("x0",), activation="relu"),
+        Conv3d(name="x2", inputs=("x1",), kernel=(3, 1, 1), stride=(2, 1, 1), out_channels=3, groups=3),
+    ]
+    group = group_of(layers, tuple(drawn_problem("shared", layer, shape, seen) for layer in layers))
+    mapping = GroupMapping(
+        t=3, h=1, w=2, kept="t", ofmap_slots=2, warm_up=True, chunks=(3,) * len(group.runs),
+        resident=(False,) * 3, parallel=("pixel",) * 3,
     )  # fmt: skip
     assert not differences(group_subject(GroupWork(group, mapping), layers, seen), core, bench)
 

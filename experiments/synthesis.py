@@ -141,7 +141,7 @@ def _values(found: list[tuple[str, str]]) -> dict[str, int]:
 LINEAR = {
     "lw_staging": ("WORDS", 1), "lw_vector": ("RESULTS", 4), "lw_walker": ("LANES", 2), "lw_pe": ("MULTS", 2),
     "lw_delay": ("BITS", 1), "lw_taps": ("BITS", 1), "lw_kept": ("LANES", 1),
-    "lw_pick": ("BITS", 2), "lw_lanes": ("LANES", 1),
+    "lw_lanes": ("LANES", 1),
     "lw_collector": ("PICKED", 2), "lw_beside": ("BITS", 2), "lw_behind": ("BITS", 1),
     "lw_places": ("PICKED", 2),
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 Each twice: of no layers in particular, and of a network with fused groups. Arguments choose some. Says of each how
 long it took, and what Verilator (-Wall) or Yosys finds; exits with 1 then. Those of which no core is built are named.
+Cores of no layers in particular that are small are made gates of, by their Makefile.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))
 
-from exports import exported, exported_with_groups, linted, unsynthesizable
+from exports import exported, exported_with_groups, linted, synthesised, unsynthesizable
 
 from lw3dsim.describe.catalog import named_files
 from lw3dsim.errors import InputError
+
+# Those that Yosys makes gates of in less than so many seconds.
+MADE_GATES_OF, CPU_S = ("edge_small",), 600
 
 
 def main(names: list[str]) -> int:
@@ -32,8 +36,13 @@ def main(names: list[str]) -> int:
                     sys.stdout.write(f"{name}: no core ({error})\n")
                     break
                 found = linted(Path(made), top) + unsynthesizable(Path(made), top)
+                gates = ""
+                if not found and not with_network and name in MADE_GATES_OF:
+                    one = synthesised(Path(made), CPU_S)
+                    found = one.found
+                    gates = f", {one.cells} cells in {one.cpu_s:.0f} CPU s and {one.memory_mib:.0f} MiB"
             wrong = wrong or bool(found)
-            sys.stdout.write(f"{name}, {what}: {found or 'clean'} ({time.monotonic() - begun:.0f} s)\n")
+            sys.stdout.write(f"{name}, {what}: {found or 'clean'}{gates} ({time.monotonic() - begun:.0f} s)\n")
             sys.stdout.flush()
     return int(wrong)
 

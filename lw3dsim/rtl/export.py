@@ -223,8 +223,8 @@ def page(design: Accelerator, core: Core, has_programs: bool) -> str:
 
 SystemVerilog, made by lw3dsim; the machine is described in its `docs/microarchitecture.md`, what is checked in
 `docs/rtl.md`. `{top_name(design)}.sv` is the top, one file a module behind it. `make lint` asks Verilator, `make synth`
-Yosys; `make run` {run}. `make synth` takes long:
-`edge_small` was not done after five minutes of CPU time.
+Yosys; `make run` {run}. `make synth` makes gates of
+every module once, with memories as macros; `docs/rtl.md` says how long that takes.
 
 {programs}A program is a descriptor for every wave (channels, tiles, taps, words, places, no times), the words that DMA
 writes and the cycles in which tiles arrive and room is made; then what the simulator expects: when steps start, end and

@@ -15,7 +15,7 @@ module lw_chosen #(
     wire [INDEX-1:0] at = place[INDEX-1:0];
     generate
         if (MANY == 1) begin : g_one
-            assign found = from[ELEMENT*32'(at)+:ELEMENT];
+            lw_pick #(.WORDS(FROM), .BITS(ELEMENT)) u_pick (.which(16'(at)), .words(from), .picked(found));
         end else begin : g_some
             wire [(FROM+MANY-1)*ELEMENT-1:0] all = {WRAPS != 0 ? from[(MANY-1)*ELEMENT-1:0] : '0, from};
             lw_slice #(.IN(FROM + MANY - 1), .OUT(MANY), .GRAIN(ELEMENT), .LEVELS(INDEX)) u_slice (.from(16'(at)), .in(all), .out(found));

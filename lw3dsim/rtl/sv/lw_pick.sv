@@ -1,4 +1,5 @@
-// One of several words that lie side by side; there is 0 behind the last, and of one nothing is chosen.
+// One of several words that lie side by side; behind the last they begin anew, or are 0. Halved step by step: of an
+// indexed part Yosys makes shifters of all words for every bit of the index of a bit.
 module lw_pick #(
     parameter int WORDS = 4,
     parameter int BITS = 8
@@ -7,12 +8,5 @@ module lw_pick #(
     input  logic [WORDS*BITS-1:0] words,
     output logic [BITS-1:0]       picked
 );
-    generate
-        if (WORDS == 1) begin : g_one
-            assign picked = words;
-            wire unused = &{1'b0, which};
-        end else begin : g_some
-            assign picked = 32'(which) < WORDS ? words[BITS*32'(which)+:BITS] : '0;
-        end
-    endgenerate
+    lw_slice #(.IN(WORDS), .OUT(1), .GRAIN(BITS), .LEVELS($clog2(WORDS))) u_halves (.from(which), .in(words), .out(picked));
 endmodule

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))
 
-from core_blocks import drawn_block_group
+from core_blocks import drawn_block_group, drawn_store_group
 from core_groups import drawn_group, drawn_kept_group, drawn_pool_group
 from cores import MACHINES, SHARED, built, counted, differences, divided, drawn_subject, of_single_banks
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
 
-# Layers; groups of convolutions that recompute halos, such that keep them, groups with layers of the vector unit, and
-# residual blocks.
-DRAWS = (drawn_subject, drawn_group, drawn_kept_group, drawn_pool_group, drawn_block_group)
+# Layers; groups of convolutions that recompute halos, such that keep them, groups with layers of the vector unit,
+# residual blocks, and groups with several outputs.
+DRAWS = (drawn_subject, drawn_group, drawn_kept_group, drawn_pool_group, drawn_block_group, drawn_store_group)
 
 
 def design_of(name: str, seed: int, arch: Accelerator, *, others: bool) -> Accelerator:

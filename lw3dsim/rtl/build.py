@@ -43,7 +43,8 @@ MEMORIES = {
 class Log(Value, frozen=True, kw_only=True):
     """What a core did: when steps started, ended and drained, first products of waves, results, counts.
 
-    A result is (cycle, address, count, word, sums), the last two in hexadecimal.
+    A result is (cycle, address, count, word, sums), the last two in hexadecimal; what DMA has taken of intermediate
+    tensors, ``left``, is (cycle, element, count, word).
     """
 
     starts: list[int]
@@ -51,6 +52,7 @@ class Log(Value, frozen=True, kw_only=True):
     drained: list[int]
     firsts: list[int]
     results: list[tuple[int, int, int, str, str]]
+    left: list[tuple[int, int, int, str]]
     counts: dict[str, int]
 
 
@@ -200,16 +202,18 @@ def run(bench: Path, program: CoreProgram) -> Log:
 def read_log(text: str) -> Log:
     """Return a log of the bench."""
     times: dict[str, list[int]] = {"start": [], "end": [], "drained": [], "first": []}
-    results, counts = [], {}
+    results, left, counts = [], [], {}
     for line in text.splitlines():
         kind, *rest = line.split()
         if kind == "count":
             counts[rest[0]] = int(rest[1])
         elif kind == "result":
             results.append((int(rest[0]), int(rest[1]), int(rest[2]), rest[3], rest[4]))
+        elif kind == "left":
+            left.append((int(rest[0]), int(rest[1]), int(rest[2]), rest[3]))
         else:
             times[kind].append(int(rest[0]))
     return Log(
         starts=times["start"], ends=times["end"], drained=times["drained"], firsts=times["first"], results=results,
-        counts=counts,
+        left=left, counts=counts,
     )  # fmt: skip

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from lw3dsim.rtl.build import Log
     from lw3dsim.rtl.design import Core
     from lw3dsim.rtl.notes import CoreProgram
-    from lw3dsim.rtl.subject import GroupSubject
+    from lw3dsim.rtl.subject import GroupSubject, Stage
 
     AnySubject = Subject | GroupSubject
 
@@ -137,7 +137,7 @@ def compare(subject: AnySubject, core: Core, program: CoreProgram, log: Log) -> 
     differences += [
         f"{name}: {counts.get(name, 0)}, not {want}" for name, want in expected.items() if counts.get(name, 0) != want
     ]
-    differences += list(_outputs(subject, core, program, log))
+    differences += [*_outputs(subject, core, program, log), *_stores(subject, core, program, log)]
     if wrong := counts.get("wrong_words", 0):
         differences.append(f"{wrong} words that DMA takes out are not those that were written")
     leaving = sum(one.kind == "ofmap" for one in program.happenings)
@@ -196,6 +196,31 @@ def _outputs(subject: AnySubject, core: Core, program: CoreProgram, log: Log) ->
         of = f" of {stage.name}" if len(parts) > 1 else ""
         yield from _values(f"sums{of}", np.array(sums), want)
         yield from _values(f"results{of}", np.array(codes), shifted(want, stage.shift, stage.number))
+
+
+def _stores(subject: AnySubject, core: Core, program: CoreProgram, log: Log) -> Iterator[str]:
+    """Yield what differs in what DMA takes of intermediate tensors, and which elements it does not take, or twice."""
+    if [(at, many) for _, at, many, _ in log.left] != [(one.element, len(one.at)) for one in program.leaving]:
+        yield f"{len(log.left)} words of intermediate tensors taken, not {len(program.leaving)}"
+        return
+    stored = subject.schedule.stored if not isinstance(subject, Subject) else ()
+    for tensor in stored:
+        here = [
+            (one.at, _signed(word, core.activation, many))
+            for one, (_, _, many, word) in zip(program.leaving, log.left, strict=True)
+            if one.stage == tensor - 1
+        ]
+        stage = subject.stages[tensor - 1]
+        where = np.concatenate([np.zeros(0, dtype=np.int64), *(at for at, _ in here)])
+        if wrong := int((np.bincount(where, minlength=stage.output.size) != 1).sum()):
+            yield f"{wrong} elements of {stage.name} are not stored once"
+        codes = np.array([code for _, word in here for code in word])
+        yield from _values(f"elements of {stage.name}, stored", codes, _codes(stage, where))
+
+
+def _codes(stage: Stage, where: Ints) -> Ints:
+    """Return outputs of a stage as they are stored."""
+    return shifted(stage.output.reshape(-1)[where], stage.shift, stage.number)
 
 
 def _values(name: str, got: Ints, want: Ints) -> Iterator[str]:

@@ -81,8 +81,6 @@ def group_refusal(unit: Unit, work: GroupWork, design: Accelerator) -> str:
             return (
                 "is a fused group that adds a tensor which no dense layer reads, or twice: the core has it in one order"
             )
-    if group.stored:
-        return "is a fused group that stores a tensor which others read besides: the core has one output"
     for layer, stage in zip(unit.layers, group.stages, strict=True):
         moves = not isinstance(layer, IN_PLACE) or (isinstance(layer, Slice) and layer.dim == "channels")
         if moves and not stage.has_weights:

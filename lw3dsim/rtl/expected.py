@@ -51,5 +51,10 @@ def expected(subject: Subject | GroupSubject, core: Core, program: CoreProgram) 
         (word,) = of_bits(codes, core.activation, many * core.activation)
         (wide,) = of_bits(sums, core.result_bits + 2, many * (core.result_bits + 2))
         yield f"expect result {result.address} {many} {word:x} {wide:x}"
+    for leaves in program.leaving:
+        stage, many = subject.stages[leaves.stage], len(leaves.at)
+        codes = shifted(stage.output.reshape(-1)[leaves.at], stage.shift, stage.number)
+        (word,) = of_bits(codes, core.activation, many * core.activation)
+        yield f"expect left {leaves.element} {many} {word:x}"
     for name, count in expected_counts(subject).items():
         yield f"expect {name} {count}"

@@ -63,7 +63,7 @@ RULES = (
     (
         "Intermediate tensors",
         "lw_inner, lw_places, lw_behind",
-        "written where the next layer of a group reads them, which follows a wave",
+        "written where the next layer of a group reads them, and DMA; where follows a wave",
     ),
     ("Partial sums", "lw_output_buffer, lw_partials", "words read before words are written, at one port"),
     (

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.base.values import replace
-from lw3dsim.rtl.layers import arrivals, rooms
+from lw3dsim.rtl.layers import arrivals, rooms, turns
 from lw3dsim.rtl.layout import blocks_of, picked
 from lw3dsim.rtl.memories import memories
-from lw3dsim.rtl.notes import Block, Fresh, Happening, UnfitError, check_room
+from lw3dsim.rtl.notes import Block, Fresh, Happening, Leaving, UnfitError, check_room
 from lw3dsim.rtl.orders import Elsewhere
 from lw3dsim.rtl.pauses import leave, pauses
 from lw3dsim.rtl.rings import InputRings, sweep_of
-from lw3dsim.rtl.space import Space
+from lw3dsim.rtl.space import Space, words_of
 from lw3dsim.rtl.tensors import GroupTensors
 from lw3dsim.rtl.vectors import VectorMaker
 from lw3dsim.rtl.windows import Window
@@ -87,6 +87,7 @@ class GroupMaker(GroupTensors):
         store_of = {int(step): i for i, step in enumerate(schedule.ofmap.opens)}
         ofmap = self.memories["ofmap"]
         of_ofmap = ofmap.words // self.subject.mapping.ofmap_slots
+        numbers, outputs = turns(self.subject), 0
         self.notes.happenings += pauses(self.subject.paused) + rooms(self.subject)
         for step in range(schedule.steps):
             number, chunk, n = int(places.stage[step]), int(places.chunk[step]), int(places.n[step])
@@ -102,7 +103,7 @@ class GroupMaker(GroupTensors):
             self.find(number, chunk, n, self.at(step), place)
             tile_w, maker.kernels = self.held.get((number, chunk), (-1, {}))
             store = store_of.get(step, -1)
-            begin = ofmap.begin + max(store, 0) % self.subject.mapping.ofmap_slots * of_ofmap
+            begin = ofmap.begin + outputs % self.subject.mapping.ofmap_slots * of_ofmap
             maker.next_word = maker.next_sums = begin
             used = self.used.get(number, -1)
             if step == used + tile_w + 2 == 0:
@@ -111,13 +112,32 @@ class GroupMaker(GroupTensors):
             slots = max(used, 0) % SLOTS | max(tile_w, 0) % SLOTS << 3
             results = len(self.notes.results)
             maker.step(
-                place, (True, True), fresh, slots=slots, need_ifmap=used + 1, need_weight=tile_w + 1, need_room=gate + 1
-            )
-            if store >= 0:
+                place, (True, True), fresh, slots=slots, need_ifmap=used + 1, need_weight=tile_w + 1,
+                need_room=numbers.get(gate, 0),
+            )  # fmt: skip
+            if store >= 0 and number + 1 < len(self.makers):
+                self.leave_besides(store, number, self.at(step))
+            elif store >= 0:
+                outputs += 1
                 check_room(self.subject.name, "ofmap", maker.next_word - begin, of_ofmap)
                 self.notes.leave(store, results)
         leave(self.subject, self.notes)
         return self.notes.program(self.subject.cycle(self.subject.trace.finish), self.elements, SLOTS)
+
+    def leave_besides(self, store: int, number: int, at: tuple[int, int, int]) -> None:
+        """Note what DMA takes with a store of what a stage makes for a tile."""
+        problem, tensor = self.subject.group.stages[number], number + 1
+        cycle = self.subject.cycle(self.subject.trace.ofmap.ready[store])
+        own = [axis.stored(tensor) for axis in self.axes]
+        along = [(int(one.first[i]), int(one.needed[i])) for one, i in zip(own, at, strict=True)]
+        at_all = np.arange(problem.n), *(np.arange(first, first + many) for first, many in along)
+        # The next stage is dense: the tensor is there in all channels.
+        places = self.kept(tensor, at, problem.n, 0, self.bases[tensor]).places(*at_all).reshape(-1)
+        outputs = np.ravel_multi_index(np.ix_(*at_all), (problem.n, *problem.out)).reshape(-1)
+        order = np.argsort(places)
+        for word in words_of(places[order], self.core.results):
+            leaving = Leaving(number, int(places[order][word[0]]), outputs[order][word])
+            self.notes.besides.append((cycle, leaving))
 
     def check_means(self) -> None:
         """Refuse a group that begins with means of other numbers of values than later ones, still being made."""
@@ -159,6 +179,7 @@ class GroupMaker(GroupTensors):
             base = self.bases[tensor] + chunk * self.pitches[tensor]
             kept = maker.reads = self.kept(tensor, at, n, self.tag(tensor, at, chunk), base)
             window = self.seen(tensor, kept.window, number, at)
+            self.check_store(tensor, number, at)
             if isinstance(maker, VectorMaker):
                 maker.other = self.others.get(number, {}).get(chunk)
                 maker.elsewhere = self.elsewhere(number, chunk, at, place)
@@ -175,6 +196,16 @@ class GroupMaker(GroupTensors):
             kept, first=0 if is_part else place.n.start, origin=place.origin, tile=maker.stage.problem.algorithm.tile
         )
 
+    def check_store(self, tensor: int, number: int, at: tuple[int, int, int]) -> None:
+        """Refuse a stage that goes through a tensor in one run of which more is made, and stored, than is looked at."""
+        maker = self.makers[number]
+        if isinstance(maker, VectorMaker) and maker.stage.problem.beside == "position":
+            return
+        if any(self.is_beyond(tensor, at, axis) for axis in range(maker.stage.machine.apart, 3) if axis > 0):
+            raise UnfitError(
+                self.subject.name, f"stores more of what {maker.stage.name} reads than any layer of it looks at"
+            )
+
     def elsewhere(self, number: int, chunk: int, at: tuple[int, int, int], place: Place) -> Elsewhere | None:
         """Return where a stage finds the tensor on chip that it adds."""
         tensor = self.subject.group.adds[number]
@@ -185,6 +216,7 @@ class GroupMaker(GroupTensors):
                 raise UnfitError(self.subject.name, "adds an input that has not come")
             block = self.input_blocks[0][0]
             return Elsewhere(block._replace(window=self.seen(0, block.window, number, at)), place.n.start, None)
+        self.check_store(tensor, number, at)
         kept = self.kept(tensor, at, 0, self.tag(tensor, at, 0), self.bases[tensor])
         window = self.seen(tensor, kept.window, number, at)
         if self.subject.group.stages[self.user[tensor]].has_weights:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from lw3dsim.base.values import Value
 from lw3dsim.machine.records import Triple  # noqa: TC001  # read where a value is made
 from lw3dsim.rtl.windows import Window  # noqa: TC001
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from lw3dsim.base.arrays import Ints
 
 # A place is a number of so many, to a descriptor; positions to the end where there is none.
 PLACES, NO_END = 1 << 32, (1 << 16) - 1
@@ -50,6 +54,23 @@ class Kept(Value, frozen=True, kw_only=True):
     def elements(self) -> int:
         """Elements that it takes."""
         return -(-self.channels // self.block) * self.pitch
+
+    def places(self, channels: Ints, *positions: Ints) -> Ints:
+        """Return the elements (channels, T, H, W) of channels of the step, and of these positions of the tensor."""
+        (_, *pitches), axis = self.window.sizes(1), self.window.axis
+        frames, rows, columns = (
+            (at - low) * pitch for at, low, pitch in zip(positions, self.low, pitches, strict=True)
+        )
+        t, h, w = np.ix_(frames, rows, columns)
+        where = t + h + w
+        if axis is not None:
+            outside = sum((t, h)[:axis], np.zeros((1, 1, 1), dtype=np.int64))
+            where = outside + (where - outside) % self.window.sizes(1)[axis]
+        ahead, among = np.divmod(channels, self.block)
+        # The last block may have fewer channels.
+        wide = np.minimum(self.channels - ahead * self.block, self.block)
+        begin, apart = (self.base + ahead * self.pitch + among)[:, None, None, None], wide[:, None, None, None]
+        return np.asarray(begin + where * apart)
 
     def fields(self, begin: Triple, tiles: Triple, channel: int, rows: int, runs: Runs) -> dict[str, int]:
         """Return what a descriptor says of where results go: from tiles ``begin`` and a ``channel`` of the step on.

@@ -38,7 +38,7 @@ def layer_program(subject: Subject, core: Core) -> CoreProgram:
     own = memories(core, subject.buffers)
     ifmap, weight, ofmap = (own[name].begin for name in ("ifmap", "weight", "ofmap"))
     of_ifmap, of_weight = own["ifmap"].words // mapping.ifmap_slots, own["weight"].words // mapping.weight_slots
-    of_ofmap = own["ofmap"].words // mapping.ofmap_slots
+    of_ofmap, numbers = own["ofmap"].words // mapping.ofmap_slots, turns(subject)
     for step, place in enumerate(places):
         fresh = Fresh(step in first_i, step in first_w)
         tile_i, tile_w = int(ifmap_of[step]), int(weight_of[step])
@@ -64,7 +64,7 @@ def layer_program(subject: Subject, core: Core) -> CoreProgram:
         results = len(notes.results)
         maker.step(
             place, ends, fresh, slots=slot_i | slot_w << 3, need_ifmap=tile_i + 1, need_weight=tile_w + 1,
-            need_room=gate + 1,
+            need_room=numbers.get(gate, 0),
         )  # fmt: skip
         check_room(subject.name, "ofmap", max(maker.next_word, maker.next_sums) - begin, of_ofmap)
         notes.leave(int(stores[step]), results)
@@ -94,10 +94,18 @@ def arrivals(subject: Subject | GroupSubject, ready: Sequence[int] | Ints) -> li
 
 def rooms(subject: Subject | GroupSubject) -> list[Happening]:
     """Return when stores have left that make room for others."""
+    ready, before = subject.trace.ofmap.ready, -subject.ahead - 1
+    return [
+        Happening(subject.paused.shifted(subject.cycle(ready[gate]), before), "room", number)
+        for gate, number in turns(subject).items()
+    ]
+
+
+def turns(subject: Subject | GroupSubject) -> dict[int, int]:
+    """Return, of stores that make room for others, how many of these have left with each."""
     ofmap, ready = subject.schedule.ofmap, subject.trace.ofmap.ready
-    gates = ofmap.after[ofmap.after >= 0].tolist()
-    before = -subject.ahead - 1
-    return [Happening(subject.paused.shifted(subject.cycle(ready[gate]), before), "room", gate + 1) for gate in gates]
+    gates = sorted(ofmap.after[ofmap.after >= 0].tolist(), key=lambda gate: (ready[gate], gate))
+    return {gate: number + 1 for number, gate in enumerate(gates)}
 
 
 def _tile_of(first: Ints, steps: int) -> Ints:

@@ -64,15 +64,24 @@ class Results(NamedTuple):
     at: Ints
 
 
+class Leaving(NamedTuple):
+    """What DMA takes of a tensor that a stage makes and others read: elements from one on, and which of its outputs."""
+
+    stage: int
+    element: int
+    at: Ints
+
+
 class CoreProgram(Value, frozen=True, kw_only=True, eq=False):
     """A program of a core, and the words of results that it should make.
 
-    ``room`` is what it needs of a core.
+    In order of time, what DMA takes of intermediate tensors is ``leaving``; ``room`` is what it needs of a core.
     """
 
     waves: list[int]
     happenings: list[Happening]
     results: list[Results]
+    leaving: list[Leaving]
     room: Room
     limit: int
 
@@ -109,6 +118,8 @@ class Notes:
     results: list[Results] = field(default_factory=list)
     # By store the words of results that leave with it.
     leaving: dict[int, list[int]] = field(default_factory=dict)
+    # What leaves of intermediate tensors, with the cycles in which it has.
+    besides: list[tuple[int, Leaving]] = field(default_factory=list)
     bias_words: dict[tuple[int, ...], int] = field(default_factory=dict)
     tables: dict[str, int] = field(default_factory=dict)
     drained_words: int = 0
@@ -127,10 +138,13 @@ class Notes:
 
     def program(self, last: int, elements: int, slots: int) -> CoreProgram:
         """Return the program, which ends with cycle ``last``."""
+        left = sorted(self.besides, key=lambda one: one[0])
+        self.happenings += [Happening(cycle, "leaves", one.element, len(one.at)) for cycle, one in left]
         return CoreProgram(
             waves=self.waves,
             happenings=sorted(self.happenings, key=lambda one: one.cycle),
             results=self.results,
+            leaving=[one for _, one in left],
             room=Room(
                 patch=self.patch,
                 kernels=self.kernels,

@@ -54,13 +54,17 @@ class Ring(NamedTuple):
 def ring_of(group: Group, stages: Sequence[int], tensor: int, axis: int, cuts: GroupAxis) -> Ring:
     """Return the ring of a ``tensor`` that ``stages`` look at, cut along the ``axis`` of kept halos.
 
-    It holds what a tile retains and what is new, and no less than is looked at for one.
+    It holds what a tile retains and what is new, and no less than is looked at for one; of one that is stored all laps
+    that are made.
     """
     each = [(one, *made) for one in stages for made in zip(cuts.first[one + 1], cuts.new[one + 1], strict=True)]
     seen = [looks(group.stages[one], axis, int(first), int(new)) for one, first, new in each if new]
-    low = min(one.low for one in seen)
+    low, behind = min(one.low for one in seen), max(one.low + one.extent for one in seen)
+    if tensor in group.stored:
+        firsts, new = cuts.first[tensor], cuts.new[tensor]
+        low, behind = min(low, int(firsts[new > 0].min())), max(behind, int((firsts + new).max()))
     size = max(max(one.extent for one in seen), int((cuts.retained[tensor] + cuts.new[tensor]).max()))
-    return Ring(low, size, (max(one.low + one.extent for one in seen) - low) // size + 1)
+    return Ring(low, size, (behind - low) // size + 1)
 
 
 class Sweep(NamedTuple):

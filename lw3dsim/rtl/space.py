@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Ints
     from lw3dsim.rtl.memories import Memory
 
 
@@ -41,3 +44,12 @@ class Space:
         found = high - words if at_top else low
         self.taken.append(Lying(found, found + words, last))
         return found
+
+
+def words_of(places: Ints, most: int) -> list[Ints]:
+    """Return the indices of ``places``, which rise, of one word after another: neighbours, so many at most."""
+    if not len(places):
+        return []
+    begins = np.flatnonzero(np.diff(places, prepend=-2) != 1)
+    inside = np.arange(len(places)) - np.repeat(begins, np.diff(begins, append=len(places)))
+    return np.split(np.arange(len(places)), np.flatnonzero(inside % most == 0)[1:])

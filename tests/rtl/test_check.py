@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 
 import pytest
 from click.testing import CliRunner
-from core_blocks import drawn_block_group
+from core_blocks import drawn_block_group, drawn_store_group
 from core_groups import drawn_group, drawn_kept_group, drawn_pool_group
 from cores import MACHINES, arch_of, counted, differences, drawn_subject, of_single_banks, subject_of
 from exports import exported, linted, unsynthesizable
@@ -87,6 +88,24 @@ def test_a_core_adds_what_is_on_chip(core_of, name, seed):
     assert not differences(drawn_block_group(name, seed, arch), core, bench)
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_core_keeps_what_is_stored_besides_till_it_has_left(core_of, name, seed):
+    arch, core, bench = core_of(name)
+    assert not differences(drawn_store_group(name, seed, arch), core, bench)
+
+
+def test_what_is_taken_too_early_is_found(core_of):
+    arch, core, bench = core_of("trees")
+    subject = drawn_store_group("trees", 1, arch)
+    program = make_program(subject, core)
+    moved = [one._replace(cycle=0) if one.kind == "leaves" else one for one in program.happenings]
+    early = replace(program, happenings=sorted(moved, key=lambda one: one.cycle))
+    found = compare(subject, core, early, run(bench, early)).differences
+    assert len(found) == 1
+    assert re.fullmatch(r"\d+ of \d+ elements of x\d, stored: .*", found[0])
+
+
 def test_a_ring_that_is_too_short_is_found(core_of, monkeypatch):
     arch, core, bench = core_of("trees")
     whole = tensors.ring_of
@@ -139,7 +158,7 @@ def test_what_a_core_does_otherwise_is_told():
     problem = conv(2, 3, (2, 3, 3), (1, 1, 1), arch)
     subject = subject_of(problem, tiles(3, 2, 1, 3, 3), "none", arch)
     program = make_program(subject, core)
-    nothing = Log(starts=[1], ends=[], drained=[], firsts=[], results=[], counts={})
+    nothing = Log(starts=[1], ends=[], drained=[], firsts=[], results=[], left=[], counts={})
     told = compare(subject, core, program, nothing).differences
     assert told[0] == "first product: of 1 steps, not 2"
     assert any("outputs are not written once" in text for text in told)

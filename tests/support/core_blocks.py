@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from core_groups import drawn_problem, fitting
+from core_groups import drawn_group, drawn_problem, fitting, storing
 from cores import has_room
 from vector_layers import FUNCTIONS
 
@@ -89,13 +89,24 @@ def drawn_mapping(draw, group, arch, *, keeps):
     )  # fmt: skip
 
 
-def drawn_block_group(name, seed, arch):
-    """Return a group with sums and products of tensors on chip, on tensors that are drawn; half of them keep halos."""
+def drawn_store_group(name, seed, arch):
+    """Return a group that stores tensors between its layers: a chain, or one with residual blocks."""
+    if seed % 4 > 1:
+        return drawn_block_group(name, seed, arch, stores=True)
+    return drawn_group(name, seed, arch, keeps=seed % 2 == 1, pools=seed % 8 > 3, stores=True)
+
+
+def drawn_block_group(name, seed, arch, *, stores=False):
+    """Return a group with sums and products of tensors on chip, on tensors that are drawn; half of them keep halos.
+
+    With ``stores`` it has several outputs.
+    """
     draw, keeps = random.Random(seed), seed % 2 == 1  # noqa: S311
     while True:
         layers, shapes = drawn_chain(draw)
         problems = tuple(drawn_problem(name, layer, shape, arch) for layer, shape in zip(layers, shapes, strict=True))
         group = group_of(layers, problems)
+        group = storing(draw, group) if stores else group
         mapping = drawn_mapping(draw, group, arch, keeps=keeps)
         if keeps and not any(rings(group, mapping)):
             continue

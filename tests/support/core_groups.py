@@ -13,6 +13,7 @@ from vector_layers import FUNCTIONS
 from lw3dsim.arithmetic.computation import Computation
 from lw3dsim.arithmetic.direct import computation_of, factors
 from lw3dsim.arithmetic.number import random_tensor
+from lw3dsim.base.values import replace
 from lw3dsim.describe.workload import Activation, Add, Conv3d, Gate, Mul, Pool3d, Shape, Slice, Trg
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
@@ -107,10 +108,16 @@ def drawn_pool_group(name, seed, arch):
     return drawn_group(name, seed, arch, keeps=seed % 2 == 1, pools=True)
 
 
-def drawn_group(name, seed, arch, *, keeps=False, pools=False):
+def storing(draw, group):
+    """Return a group that stores one or two of the tensors in front of dense stages, if it has any."""
+    inner = [number for number, stage in enumerate(group.stages) if number and stage.structure == "dense"]
+    return replace(group, stored=tuple(sorted(draw.sample(inner, min(len(inner), draw.randint(1, 2))))))
+
+
+def drawn_group(name, seed, arch, *, keeps=False, pools=False, stores=False):
     """Return a group on tensors that are drawn, under a mapping that fits, which recomputes halos or ``keeps`` them.
 
-    With ``pools`` some of its layers are those of the vector unit.
+    With ``pools`` some of its layers are those of the vector unit; with ``stores`` it has several outputs.
     """
     draw = random.Random(seed)  # noqa: S311
     while True:
@@ -122,6 +129,9 @@ def drawn_group(name, seed, arch, *, keeps=False, pools=False):
             continue
         problems = tuple(map(partial(drawn_problem, name, arch=arch), layers, shapes))
         group = Group(problems, tuple("dram" if len(layer.streams) > 1 else "none" for layer in layers))
+        group = storing(draw, group) if stores else group
+        if stores and not group.stored:
+            continue
         size = [draw.choice([1, draw.randint(1, out), out]) for out in problems[-1].out]
         size[0] = group.extent[0] if group.takes_all_frames else size[0]
         mapping = GroupMapping(

@@ -7,14 +7,17 @@
 //   ofmap ADDRESS                 a word that DMA takes out of a shared memory, when it can
 //   ifmap_tile|weight_tile SLOT   a tile has arrived
 //   room N                        so many stores have left
+//   leaves ELEMENT COUNT          DMA has taken so many of an intermediate tensor, COUNT in hexadecimal
 //   pause 1                       DMA has the only port of a buffer in this cycle: the core stands still
 //   limit CYCLE                   give up then
 //   expect start|end|drained N    of the next step, in cycles in which the core works
+//   expect left ELEMENT COUNT WORD
 //   expect result ADDRESS COUNT WORD SUMS
 //   expect NAME N                 a count
 // and of the log
 //   start|end|drained CYCLE       of the next step: its first cycle of feed, the cycle behind its last, and drained
 //   result CYCLE ADDRESS COUNT WORD SUMS
+//   left CYCLE ELEMENT COUNT WORD
 //   first CYCLE                   products are added that are the first of their sums
 //   count NAME N
 // Where anything is expected, the last line of the output says whether all is equal, or what differs first.
@@ -133,6 +136,20 @@ int main(int argc, char** argv) {
     core.room = 0;
     core.pause = 0;
     core.dma_write = core.dma_read = 0;
+    core.inner_read = 0;
+    // The clock of all but DMA stands still meanwhile.
+    const auto taken = [&core](uint64_t element) {
+        const auto pause = core.pause, write = core.dma_write, read = core.dma_read;
+        core.dma_write = core.dma_read = 0;
+        core.pause = core.inner_read = 1;
+        core.inner_address = element;
+        for (int clk : {0, 1}) { core.clk = clk; core.eval(); }
+        core.clk = core.inner_read = 0;
+        core.pause = pause;
+        core.dma_write = write;
+        core.dma_read = read;
+        return hex_of(core.inner_data, OFMAP_WORD);
+    };
     for (int i = 0; i < 4; i++) { core.clk = 0; core.eval(); core.clk = 1; core.eval(); }
     core.rst = 0;
     uint64_t cycle = 0, quiet = 0, paused = 0;
@@ -187,6 +204,13 @@ int main(int argc, char** argv) {
             else if (event.kind == "weight_tile") core.weight_arrives |= 1u << event.number;
             else if (event.kind == "room") core.room = event.number;
             else if (event.kind == "pause") core.pause = 1;
+            else if (event.kind == "leaves") {
+                const uint64_t count = std::stoull(event.hex, nullptr, 16);
+                const std::string word = taken(event.number);
+                fprintf(log, "left %lu %lu %lu %s\n", cycle, event.number, count, word.c_str());
+                expected.compare("left", std::to_string(event.number) + " " + std::to_string(count) + " " +
+                                 lowest(word, count * RESULT_BITS));
+            }
         }
         core.wave_valid = next_wave < waves.size();
         if (core.wave_valid) put(core.wave, waves[next_wave], WAVE_BITS);

@@ -62,6 +62,9 @@ module lw_bench #(
     input  logic [IFMAP_WORD-1:0]                dma_data,
     output logic                                 dma_waits,
     output logic [OFMAP_WORD-1:0]                dma_answer,
+    input  logic                                 inner_read,
+    input  logic [31:0]                          inner_address,
+    output logic [OFMAP_WORD/ACTIVATION*ACTIVATION-1:0] inner_data,
     output logic                                 step_starts,
     output logic                                 step_ends,
     output logic                                 step_drains,
@@ -109,6 +112,6 @@ module lw_bench #(
         .dma_clk(clk), .pause, .rst, .wave_valid, .wave_ready, .wave, .ifmap_arrives, .weight_arrives, .room, .step_starts, .step_ends,
         .step_drains, .idle, .ifmap_write(dma_write), .ifmap_address(dma_address), .ifmap_data(dma_data), .weight_write(1'b0),
         .weight_address('0), .weight_data('0), .bias_write(1'b0), .bias_address('0), .bias_data('0), .table_write(1'b0), .table_address('0), .table_data('0), .ofmap_read(dma_read),
-        .ofmap_address(dma_address), .ofmap_data(dma_answer), .dma_waits
+        .ofmap_address(dma_address), .ofmap_data(dma_answer), .dma_waits, .inner_read, .inner_address, .inner_data
     );
 endmodule

@@ -73,6 +73,11 @@ module lw_core #(
     input  logic [31:0]            ofmap_address,
     output logic [OFMAP_WORD-1:0]  ofmap_data,
     output logic                   dma_waits,     // the array has the bank: a word is written, or read, in a later cycle
+    /* verilator lint_off UNUSEDSIGNAL */  // of intermediate tensors, from any element on
+    input  logic                   inner_read,
+    input  logic [31:0]            inner_address,
+    /* verilator lint_on UNUSEDSIGNAL */
+    output logic [OFMAP_WORD/ACTIVATION*ACTIVATION-1:0] inner_data,
     input  logic [SLOTS-1:0]       ifmap_arrives,
     input  logic [SLOTS-1:0]       weight_arrives,
     input  logic [31:0]            room,
@@ -715,7 +720,7 @@ module lw_core #(
             lw_inner #(
                 .ELEMENTS(INNER), .PLACE(PLACE), .ELEMENT(ACTIVATION), .WORD(RESULTS), .PICKED(PICKED), .LATENCY(LATENCY)
             ) u_inner (
-                .clk, .write(out_write && out_keeps), .count(out_count), .places(kept_at), .data(results),
+                .clk, .dma_clk, .dma_read(inner_read), .dma_address(inner_address), .dma_word(inner_data), .write(out_write && out_keeps), .count(out_count), .places(kept_at), .data(results),
                 .write_tag(keep_tag), .write_laps(kept_laps), .read(inner_reads), .address(patch_at),
                 .read_tag(tag + 16'(patch_lapped)), .least(loaded[16*F_VECTOR+:3] == 3'd2), .ring(read_ring), .to_end(patch_to_end), .word(inner_word)
             );
@@ -726,6 +731,7 @@ module lw_core #(
             wire unused_keeps = &{1'b0, out_keeps, out_restarts, out_anew, out_along};
             assign comes_inner = 1'b0;
             assign staged_word = ifmap_word;
+            assign inner_data = '0;
         end
     endgenerate
     /* verilator lint_on PINCONNECTEMPTY */

@@ -10,6 +10,12 @@ module lw_inner #(
     parameter int LATENCY = 1
 ) (
     input  logic                      clk,
+    input  logic                      dma_clk,
+    input  logic                      dma_read,     // a word of a tensor that is stored as well
+    /* verilator lint_off UNUSEDSIGNAL */
+    input  logic [31:0]               dma_address,
+    /* verilator lint_on UNUSEDSIGNAL */
+    output logic [WORD*ELEMENT-1:0]   dma_word,
     input  logic                      write,
     input  logic [15:0]               count,
     input  logic [PICKED*PLACE-1:0]   places,
@@ -39,6 +45,16 @@ module lw_inner #(
                                               ELEMENT'(least) << (ELEMENT - 1);
         end
     endgenerate
+
+    wire [WORD*ELEMENT-1:0] leaves;
+    generate
+        for (g = 0; g < WORD; g = g + 1) begin : g_leaves
+            wire [ELEMENT+15:0] one = held[dma_address[PLACE-1:0] + PLACE'(g)];
+            assign leaves[ELEMENT*g+:ELEMENT] = one[ELEMENT-1:0];
+            wire unused = &{1'b0, one};
+        end
+    endgenerate
+    always_ff @(posedge dma_clk) if (dma_read) dma_word <= leaves;
 
     assign word = answers[WORD*ELEMENT*LATENCY-1-:WORD*ELEMENT];
     always_ff @(posedge clk) begin

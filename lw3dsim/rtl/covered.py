@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from lw3dsim.arithmetic.direct import divisors
 from lw3dsim.describe.dataflow import DEFAULT_DATAFLOW
 from lw3dsim.describe.moves import Pad, Slice, Upsample
-from lw3dsim.describe.shape import Shape
 from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, RunningMean, Softmax, Trg
 from lw3dsim.errors import InputError
 from lw3dsim.machine.microarchitecture import make_machine
@@ -103,9 +99,6 @@ def layer_refusal(layer: AnyLayer, problem: Problem, machine: Machine, design: A
         f"is of kind {kind}: a core has no powers and no roots": isinstance(layer, Softmax | LayerNorm),
         f"is of kind {kind}: a core divides all frames by one number": isinstance(layer, RunningMean),
         "is a linear upsample: a core has only nearest ones": isinstance(layer, Upsample) and problem.reads > 1,
-        "is an average pool over different numbers of values, without padding: a core divides by one number": (
-            isinstance(layer, Pool3d) and _divides(layer, problem)
-        ),
         "has groups of several channels each: a core does dense and depthwise convolutions": (
             problem.structure == "grouped" and not problem.is_depthwise
         ),
@@ -147,11 +140,3 @@ def _widths(problem: Problem, design: Accelerator) -> dict[str, bool]:
         f"{what} of {bits} bits: those of a core have the {given} of its accelerator": bits != given
         for what, bits, given in own
     }
-
-
-def _divides(layer: Pool3d, problem: Problem) -> bool:
-    """Return whether averages are of different numbers of values."""
-    if layer.mode != "avg":
-        return False
-    t, h, w = problem.inp
-    return len(np.unique(divisors(layer, Shape(problem.n, t, h, w)))) > 1

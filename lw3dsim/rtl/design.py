@@ -65,6 +65,7 @@ class Core(Value, frozen=True, kw_only=True):
     trg: int
     divided: int
     inverse: int
+    divisions: int = 1
     tables: int = 0
     inner: int = 0
     inner_staged: int = 1
@@ -151,6 +152,7 @@ class Core(Value, frozen=True, kw_only=True):
             "TRG": self.trg,
             "DIVIDED": self.divided,
             "INVERSE": self.inverse,
+            "DIVISIONS": self.divisions,
             "TABLES": self.tables,
             "PARTS": self.parts,
             "PARTIAL_WORDS": self.partial_words,
@@ -178,7 +180,7 @@ ROOMS = 16
 ROOM = {
     "ifmap_staged": "patch", "weight_staged": "kernels", "reach": "reach", "partial_words": "sums",
     "bias_memory": "biases", "inner": "elements", "inner_staged": "inner", "inner_count": "counted", "slots": "slots",
-    "divided": "divided", "inverse": "inverse", "tables": "tables",
+    "divided": "divided", "inverse": "inverse", "divisions": "divisions", "tables": "tables",
 }  # fmt: skip
 
 

@@ -160,8 +160,10 @@ FIELDS = {
     "keep_ring_last": Field(178, 2),
     # The table in which results are looked up, from 1 on; 0: none. Bit 8: that is an operation more.
     "table": Field(180),
+    # Which of those that a program has its division is.
+    "division": Field(181),
 }
-PLACES = 181
+PLACES = 182
 
 
 def raised(**flags: bool) -> int:

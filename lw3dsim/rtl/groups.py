@@ -78,7 +78,6 @@ class GroupMaker(GroupTensors):
 
     def make(self) -> CoreProgram:
         """Return the program."""
-        self.check_means()
         schedule, places = self.subject.schedule, self.subject.schedule.places
         tile_of = {
             name: {int(step): i for i, step in enumerate(loads.first)}
@@ -138,14 +137,6 @@ class GroupMaker(GroupTensors):
         for word in words_of(places[order], self.core.results):
             leaving = Leaving(number, int(places[order][word[0]]), outputs[order][word])
             self.notes.besides.append((cycle, leaving))
-
-    def check_means(self) -> None:
-        """Refuse a group that begins with means of other numbers of values than later ones, still being made."""
-        found = [maker.division() for maker in self.makers if isinstance(maker, VectorMaker)]
-        means = {tuple(one.values()) for one in found if one}
-        first = self.makers[0]
-        if isinstance(first, VectorMaker) and first.division() and len(means) > 1:
-            raise UnfitError(self.subject.name, "begins with means of another number of values than later ones")
 
     def enter(self, at: tuple[int, int, int]) -> None:
         """Look at a tile: where the axis of kept halos begins anew, rings begin with a lap of another tag."""

@@ -92,7 +92,7 @@ class Room(Value, frozen=True, kw_only=True):
     ``kernels`` are words of a row, ``reach`` those in which lanes find inputs at one time, ``elements`` those of
     intermediate tensors, ``counted`` bits of what is counted along their axes, ``slots`` tiles that may come before the
     first of them is used. Means are made of sums of ``divided`` bits, by products with numbers of ``inverse``.
-    So many ``tables`` are looked up in.
+    There are so many ``divisions``, and ``tables`` that are looked up in.
     """
 
     patch: int
@@ -102,6 +102,7 @@ class Room(Value, frozen=True, kw_only=True):
     sums: int
     divided: int
     inverse: int
+    divisions: int
     tables: int
     biases: int
     elements: int
@@ -121,6 +122,8 @@ class Notes:
     # What leaves of intermediate tensors, with the cycles in which it has.
     besides: list[tuple[int, Leaving]] = field(default_factory=list)
     bias_words: dict[tuple[int, ...], int] = field(default_factory=dict)
+    # By number of values of which there are means, and by function: which it is of them.
+    divisions: dict[int, int] = field(default_factory=dict)
     tables: dict[str, int] = field(default_factory=dict)
     drained_words: int = 0
     patch: int = 1
@@ -153,6 +156,7 @@ class Notes:
                 sums=self.sums,
                 divided=self.divided,
                 inverse=self.inverse,
+                divisions=max(len(self.divisions), 1),
                 tables=len(self.tables),
                 biases=len(self.bias_words),
                 elements=elements,

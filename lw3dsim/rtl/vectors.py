@@ -15,9 +15,10 @@ from lw3dsim.arithmetic.machine import load_ifmap
 from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.vector import beside
+from lw3dsim.rtl.boxes import Box, alike
 from lw3dsim.rtl.fields import packed, raised
 from lw3dsim.rtl.inner import Runs
-from lw3dsim.rtl.notes import Block, Fresh, Happening, Results, UnfitError
+from lw3dsim.rtl.notes import Block, Fresh, Happening, Results
 from lw3dsim.rtl.orders import OF_FRAMES, Elsewhere, Part, parts_of, runs_from
 from lw3dsim.rtl.program import Maker
 from lw3dsim.rtl.windows import Lie, Window
@@ -74,6 +75,7 @@ class Run(NamedTuple):
     tap_steps: Triple
     part: Part | None = None
     begin: int = 0
+    by: int = 1
 
 
 class VectorMaker(Maker):
@@ -162,7 +164,16 @@ class VectorMaker(Maker):
         if problem.beside == "frame" and self.keeps:
             # Results of a descriptor begin at one place of a frame.
             cut = [(1, lanes, number) for number in range(full)] + cut[1:]
-        return [self._run(place, side, blocks, outputs, first) for blocks, outputs, first in cut if blocks]
+        boxes = self.boxes(place)
+        if len(boxes) > 1:
+            # What is divided by another number is said by another descriptor, block by block.
+            cut = [(1, outputs, first + block) for blocks, outputs, first in cut for block in range(blocks)]
+        return [
+            self._run(place, (side, blocks, outputs, first), box)
+            for blocks, outputs, first in cut
+            if blocks
+            for box in boxes
+        ]
 
     def begins_at(self) -> Lie:
         """Return where in a ring of frames lies what the step looks at first."""
@@ -170,8 +181,16 @@ class VectorMaker(Maker):
         lie = held.window.place((0, 0, 0), held.channels) if held.window else NOWHERE
         return lie if lie.axis == 0 else NOWHERE
 
-    def _run(self, place: Place, side: int, blocks: int, outputs: int, first: int) -> Run:
-        problem, lanes, size = self.stage.problem, self.core.vector_lanes, place.size
+    def boxes(self, place: Place) -> list[Box]:
+        """Return the outputs of a step in boxes, in order, each of which has means of as many values."""
+        if self.stage.computation.divisors is None:
+            return [Box((0, 0, 0), place.size, self.stage.problem.clip_frames)]
+        t, h, w = (slice(first, first + many) for first, many in zip(place.origin, place.size, strict=True))
+        return list(alike(self.stage.computation.divisors[t, h, w]))
+
+    def _run(self, place: Place, cut: tuple[int, int, int, int], box: Box) -> Run:
+        (side, blocks, outputs, first), (origin, size, by) = cut, box
+        problem, lanes = self.stage.problem, self.core.vector_lanes
         taps, steps = (1, 1, 1), (0, 0, 0)
         if problem.beside == "all" and (lie := self.begins_at()).along:
             # Of a ring frames that came before are not looked at.
@@ -183,7 +202,8 @@ class VectorMaker(Maker):
             along, both = (1, 1, size[0]), (1, 1, 2)
             step = (0, 0, side)
             base = self.begins[0] + first * lanes
-            return Run(blocks * size[0], outputs, base, NOWHERE, lanes, along, step, both, step, begin=first * lanes)
+            begin = first * lanes
+            return Run(blocks * size[0], outputs, base, NOWHERE, lanes, along, step, both, step, begin=begin, by=by)
         held = next(iter(self.blocks.values())).window
         assert held is not None  # noqa: S101  # every tile has one
         pitches, window = held.sizes(outputs)[1:], list(problem.kernel)
@@ -191,8 +211,9 @@ class VectorMaker(Maker):
             window[0] = place.c.stop - place.c.start
         apart = self.begins[1] - self.begins[0] if len(self.begins) > 1 else 0
         return Run(
-            blocks * math.prod(size), outputs, self.begins[first], held.place((0, 0, 0), outputs), apart, size,
-            _times(problem.stride, pitches), (window[0], window[1], window[2]), _times(problem.dilation, pitches),
+            blocks * math.prod(size), outputs, self.begins[first], held.place(_times(origin, problem.stride), outputs),
+            apart, size, _times(problem.stride, pitches), (window[0], window[1], window[2]),
+            _times(problem.dilation, pitches), by=by,
         )  # fmt: skip
 
     def _part(self, part: Part, size: Triple) -> Run:
@@ -303,7 +324,7 @@ class VectorMaker(Maker):
         # From the last along an inner axis the next one begins anew.
         for axis, name in enumerate("thw"):
             fields |= {f"next_{name}": run.steps[axis], f"group_{name}": run.tap_steps[axis]}
-        return fields | self.division()
+        return fields | self.division(run.by)
 
     def kept(self, place: Place, run: Run) -> dict[str, int]:
         """Return what a descriptor says of where results go, if not to DRAM: as those of tiles of one output."""
@@ -327,21 +348,16 @@ class VectorMaker(Maker):
         words = -(-run.outputs * self.core.activation // self.word)
         return words * (1 if self.is_mixed else self.sources) * math.prod(run.taps)
 
-    def division(self) -> dict[str, int]:
-        """Return how means are made of sums, of layers that have any. Raises UnfitError for several divisors."""
-        stage, notes = self.stage, self.notes
-        if stage.computation.reduction not in MEANS:
+    def division(self, by: int) -> dict[str, int]:
+        """Return how means of so many values are made of sums, of layers that have any."""
+        notes = self.notes
+        if self.stage.computation.reduction not in MEANS:
             return {}
-        by = stage.problem.clip_frames
-        if stage.computation.divisors is not None:
-            found = np.unique(stage.computation.divisors)
-            if len(found) > 1:
-                raise UnfitError(stage.name, f"divides its sums by {len(found)} numbers: a core divides by one")
-            by = int(found[0])
+        number = notes.divisions.setdefault(by, len(notes.divisions))
         inverse, offset, shift = inverse_of(by, self.core.activation)
         notes.divided = max(notes.divided, self.core.activation + (by - 1).bit_length())
         notes.inverse = max(notes.inverse, inverse.bit_length())
-        return {"inverse": inverse, "offset": offset, "inverse_shift": shift}
+        return {"division": number, "inverse": inverse, "offset": offset, "inverse_shift": shift}
 
     def outputs_of(self, place: Place) -> Ints:
         """Return the outputs of a step in the order in which its groups hold them."""

@@ -43,6 +43,7 @@ def drawn_pool(draw, number, shape, *, gates):
         lambda: Pool3d(
             name=name, inputs=inputs, mode=draw.choice(["max", "avg"]), kernel=kernel,
             stride=tuple(draw.randint(1, k) for k in kernel), padding=tuple(draw.randint(0, k // 2) for k in kernel),
+            count_include_pad=draw.random() < 0.5,
         ),
         lambda: Activation(name=name, inputs=inputs, activation=draw.choice(FUNCTIONS[2:])),
         lambda: draw.choice([Add, Mul])(

@@ -164,7 +164,7 @@ def built(name, folder):
     problems += [problem_of(*drawn_vector_layer(seed), arch) for seed in range(40)]
     core = replace(
         make_core(arch, problems), own_inputs=1, reach=REACH[name], partial_words=48, inner=1 << 15,
-        inner_staged=128, inner_count=16, slots=SLOTS, trg=1, divided=17, inverse=17, tables=3,
+        inner_staged=128, inner_count=16, slots=SLOTS, trg=1, divided=17, inverse=17, tables=3, divisions=24,
     )  # fmt: skip
     return arch, core, build(core, folder)
 

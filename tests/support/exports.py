@@ -65,7 +65,7 @@ def unsynthesizable(folder, top):
     """Return what keeps a core from gates: what Yosys does not read or elaborate, loops, latches, several drivers."""
     read = " ".join(path.name for path in modules(folder) if path.name not in MACROS)
     script = (
-        f"read_verilog -sv {read}; read_verilog -sv -lib {" ".join(MACROS)}; hierarchy -check -top {top}; "
+        f"read_verilog -sv {read}; read_verilog -sv -lib {' '.join(MACROS)}; hierarchy -check -top {top}; "
         "proc; check -assert; select -assert-none t:$dlatch t:$adlatch t:$dlatchsr"
     )
     done = subprocess.run(["yosys", "-q", "-p", script], cwd=folder, capture_output=True, text=True, check=False)

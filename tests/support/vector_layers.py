@@ -27,6 +27,7 @@ def _pool(draw, size):
     return Pool3d(
         name="x", inputs=ONE, mode=draw.choice(["max", "avg"]), kernel=window,
         stride=tuple(draw.randint(1, 3) for _ in window), padding=tuple(draw.randint(0, k // 2) for k in window),
+        count_include_pad=draw.random() < 0.5,
     )  # fmt: skip
 
 

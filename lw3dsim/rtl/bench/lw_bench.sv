@@ -35,6 +35,7 @@ module lw_bench #(
     parameter int TRG = 1,
     parameter int DIVIDED = 16,
     parameter int INVERSE = 16,
+    parameter int DIVISIONS = 1,
     parameter int TABLES = 1,
     parameter int PARTS = 1,
     parameter int PARTIAL_WORDS = 1,
@@ -52,7 +53,7 @@ module lw_bench #(
     input  logic                                 rst,
     input  logic                                 wave_valid,
     output logic                                 wave_ready,
-    input  logic [2895:0]                        wave,
+    input  logic [2911:0]                        wave,
     input  logic [SLOTS-1:0]                     ifmap_arrives,
     input  logic [SLOTS-1:0]                     weight_arrives,
     input  logic [31:0]                          room,
@@ -107,7 +108,7 @@ module lw_bench #(
 
     lw_core #(
         .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACE_BITS(PLACE_BITS), .OWN_INPUTS(OWN_INPUTS), .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .PLAIN(PLAIN), .ONCHIP(ONCHIP), .SUM(SUM), .TRANSFORM(TRANSFORM), .RESULT(RESULT), .BIAS(BIAS), .STAGES(STAGES), .LATENCY(LATENCY), .SLOTS(SLOTS), .IFMAP_WORD(IFMAP_WORD), .IFMAP_WORDS(IFMAP_WORDS), .IFMAP_STAGED(IFMAP_STAGED), .WEIGHT_WORD(WEIGHT_WORD), .WEIGHT_WORDS(WEIGHT_WORDS), .WEIGHT_STAGED(WEIGHT_STAGED), .REACH(REACH), .GRAIN(GRAIN), .OFMAP_WORD(OFMAP_WORD), .OFMAP_WORDS(OFMAP_WORDS), .BANKS(BANKS), .BIAS_WORDS(BIAS_WORDS), .VECTOR_LANES(VECTOR_LANES), .VECTOR(VECTOR), .PRODUCTS(PRODUCTS), .TRG(TRG),
-        .DIVIDED(DIVIDED), .INVERSE(INVERSE), .TABLES(TABLES), .PARTS(PARTS), .PARTIAL_WORDS(PARTIAL_WORDS), .INNER(INNER), .INNER_STAGED(INNER_STAGED), .STAGED_GRAIN(STAGED_GRAIN), .INNER_COUNT(INNER_COUNT), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
+        .DIVIDED(DIVIDED), .INVERSE(INVERSE), .DIVISIONS(DIVISIONS), .TABLES(TABLES), .PARTS(PARTS), .PARTIAL_WORDS(PARTIAL_WORDS), .INNER(INNER), .INNER_STAGED(INNER_STAGED), .STAGED_GRAIN(STAGED_GRAIN), .INNER_COUNT(INNER_COUNT), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
     ) core (
         .dma_clk(clk), .pause, .rst, .wave_valid, .wave_ready, .wave, .ifmap_arrives, .weight_arrives, .room, .step_starts, .step_ends,
         .step_drains, .idle, .ifmap_write(dma_write), .ifmap_address(dma_address), .ifmap_data(dma_data), .weight_write(1'b0),

@@ -37,6 +37,7 @@ module lw_core #(
     parameter int TRG = 1,
     parameter int DIVIDED = 16,          // bits of sums of which there are means; 0: there are none
     parameter int INVERSE = 16,          // of the inverse of how many values they are of
+    parameter int DIVISIONS = 1,         // of such numbers of values
     parameter int TABLES = 1,            // of activations
     parameter int PARTS = 1,             // places of the largest tile in a multiplier's accumulators
     parameter int PARTIAL_WORDS = 1,     // of partial sums of a depth
@@ -52,7 +53,7 @@ module lw_core #(
     input  logic                   rst,
     input  logic                   wave_valid,
     output logic                   wave_ready,
-    input  logic [2895:0]          wave,
+    input  logic [2911:0]          wave,
     input  logic                   ifmap_write,   // of a shared memory: whatever DMA writes
     input  logic [31:0]            ifmap_address,
     input  logic [IFMAP_WORD-1:0]  ifmap_data,
@@ -462,19 +463,35 @@ module lw_core #(
         .out_cycles(), .kernel_tiles(), .kernel_cycles(), .used(), .lane(), .coordinate(), .at_t(), .at_h(), .at_w()
     );
 
-    // Means of a layer are all of as many values: how they are made stays till another layer makes some.
+    // How means are made stays, by number of values; which it is follows the words.
     // As far as a product is from its quotient: the bits of the inverse, and those that a sum has more than its values.
     localparam int SHIFTED = DIVIDED > ACTIVATION ? $clog2(INVERSE + DIVIDED - ACTIVATION + 1) : 1;
     localparam int DIVISION = DIVIDED + 2 * INVERSE + SHIFTED;
     wire [DIVISION-1:0] division;
     generate
         if (VECTOR != 0 && DIVIDED != 0) begin : g_division
-            logic [DIVISION-1:0] held;
+            localparam int WHICH = DIVISIONS > 1 ? $clog2(DIVISIONS) : 1;
+            logic [DIVISION-1:0] held[DIVISIONS];
+            wire [WHICH-1:0] which;
+            if (DIVISIONS > 1) begin : g_which
+                wire [WHICH-1:0] soon, then, late;
+                lw_delay #(.BITS(WHICH), .STAGES(LATENCY + 1 + STAGES)) u_soon (
+                    .clk, .in(leaving[16*F_DIVISION+:WHICH]), .out(soon)
+                );
+                lw_taps #(.BITS(WHICH), .STAGES(IN_STAGES)) u_then (.clk, .stages(in_stages), .in(soon), .out(then));
+                lw_taps #(.BITS(WHICH), .STAGES(PARTS - 1)) u_late (
+                    .clk, .stages(leaving_passes - 8'd1), .in(then), .out(late)
+                );
+                lw_taps #(.BITS(WHICH), .STAGES(OUT_STAGES)) u_which (.clk, .stages(out_stages), .in(late), .out(which));
+            end else begin : g_one
+                assign which = '0;
+            end
+            wire [WHICH-1:0] number = DIVISIONS > 1 ? now[16*F_DIVISION+:WHICH] : '0;
             always_ff @(posedge clk)
                 if (drain_start && now[16*F_FLAGS+B_DIVIDES])
-                    held <= {now[16*F_INVERSE+:INVERSE], now[16*F_OFFSET+:DIVIDED+INVERSE],
+                    held[number] <= {now[16*F_INVERSE+:INVERSE], now[16*F_OFFSET+:DIVIDED+INVERSE],
                              now[16*F_INVERSE_SHIFT+:SHIFTED]};
-            assign division = held;
+            assign division = held[which];
         end else begin : g_no_division
             assign division = '0;
         end

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lw3dsim.arguments import as_path
+from lw3dsim.arguments import as_integer, as_path
 from lw3dsim.base.forms import MAPPING
 from lw3dsim.base.output import write_text
 from lw3dsim.network.layouts import layouts_of
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from lw3dsim.network.pipeline import Prepared
     from lw3dsim.report.text.mapping_tables import UnitRecord
 
+# Characters of a line, at most.
+MAX_WIDTH = 10_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mappings:
@@ -41,8 +44,12 @@ class Mappings:
         return [unit_record(self.network, unit, self.arch) for unit in self.units]
 
     def text(self, width: int = WIDTH) -> str:
-        """Return the loop nests as text, a block per layer or group, in ``width`` characters where that can be."""
-        return "\n\n".join(unit_text(self.network, unit, self.arch, width) for unit in self.units)
+        """Return the loop nests as text, a block per layer or group, in ``width`` characters where that can be.
+
+        Raises InputError.
+        """
+        most = as_integer("width", width, 1, MAX_WIDTH)
+        return "\n\n".join(unit_text(self.network, unit, self.arch, most) for unit in self.units)
 
     def to_json(self) -> str:
         """Return the records as JSON text."""

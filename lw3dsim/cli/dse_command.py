@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lw3dsim.arguments import as_optional_path
 from lw3dsim.cli.command import Group
 from lw3dsim.cli.options import format_option, options_of, print_csv, print_json, put
 from lw3dsim.explore.wanted import Proving, Wanted
@@ -35,9 +36,15 @@ def storage_option(function: Command) -> Command:
     return click.option(
         "--storage",
         metavar="FILE|URL",
+        callback=_named,
         help="Where the study is kept: a journal file, or a database, such as postgresql://user@host/name, that "
         "any number of processes share. Default: results/dse/NAME.journal.",
     )(function)
+
+
+def _named(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
+    """Return where a study is kept, None for its usual place."""
+    return as_optional_path("storage", given, "a file name or the URL of a database")
 
 
 def _study(space: str, storage: str | None) -> Study:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,11 @@ def command() -> None:
 @command.command("check")
 @click.argument("workload")
 @run_options(Run)
-@click.option("--layers", metavar="LIST", help="Run these layers, comma-separated; by default all that the core does.")
+@click.option(
+    "--layers",
+    metavar="LIST",
+    help="Run these layers, comma-separated, names with commas in double quotes; by default all that the core does.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the tensors that are drawn.")
 @click.option("--build", type=click.Path(file_okay=False), metavar="DIR", help="Build cores here, and keep them.")
 @format_option()
@@ -57,7 +62,11 @@ def check_command(
 @command.command("export")
 @click.option("--workload", metavar="WORKLOAD", help="Write programs of its layers too: a name or a file.")
 @run_options(Run)
-@click.option("--layers", metavar="LIST", help="Of these layers, comma-separated; by default all that the core does.")
+@click.option(
+    "--layers",
+    metavar="LIST",
+    help="Of these layers, comma-separated, names with commas in double quotes; by default all that the core does.",
+)
 @click.option("--out", type=click.Path(file_okay=False), metavar="DIR", required=True, help="Write the files here.")
 def export_command(workload: str | None, run: Options, layers: str | None, out: str) -> None:
     """Write the core of an accelerator in SystemVerilog: modules, a test bench, programs of layers, and a page.
@@ -84,4 +93,7 @@ def export_command(workload: str | None, run: Options, layers: str | None, out: 
 
 
 def _names(layers: str | None) -> list[str] | None:
-    return None if layers is None else [name.strip() for name in layers.split(",") if name.strip()]
+    """Return the names of a list with commas between them; a name that holds commas stands in double quotes."""
+    if layers is None:
+        return None
+    return [name.strip() for name in next(csv.reader([layers], skipinitialspace=True), []) if name.strip()]

@@ -77,6 +77,8 @@ def _decoded(document: Document) -> Accelerator:
 
 SHARED: KeyPath = ("buffers", "shared_kib")
 
+SIZES = ", ".join(f"{name}_kib" for name in STREAM_BUFFERS)
+
 # Buffers of which nothing is said.
 DEFAULTS = msgspec.to_builtins(Buffers())
 
@@ -104,9 +106,7 @@ def _check_buffers(document: Document, arch: Accelerator) -> None:
             path = f"{name}_{key}"
             own = 0 if key == "kib" else getattr(buffers, path)
             if path in given and given[path] not in (own, DEFAULTS[path]):
-                remedy = (
-                    f"drop it, give shared_{key}" if key != "kib" else "drop it or make it 0, give shared_kib alone"
-                )
+                remedy = f"drop it, give shared_{key}" if key != "kib" else f"drop {SIZES}, or make them 0"
                 raise document.conflict(("buffers", path), SHARED, f"belongs to buffers that are not shared; {remedy}")
     if given.get("intermediate_share", 0) not in (0, "auto"):
         raise document.conflict(

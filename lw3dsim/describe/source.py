@@ -103,10 +103,13 @@ def _explain(document: Document, kind: Any, data: Any, at: KeyPath, message: str
         return document.error((*at, *inner), f"the key {short(match[1])} is missing; add it")
     value = _value_at(data, inner)
     key = (*at, *inner)
-    place = document.named(key, short(value)) if key else document.where()
+    place = document.named(key, "null" if value is None else short(value)) if key else document.where()
     if problem.startswith("Invalid"):
         choices = _choices(kind, inner, data)
-        return InputError(f"{place}: not allowed; {suggest(str(value), choices)}" if choices else f"{place}: {problem}")
+        if not choices:
+            return InputError(f"{place}: {problem}")
+        numbers = ", or a number" if _takes_numbers(_type_at(kind, inner, data)) else ""
+        return InputError(f"{place}: not allowed; {suggest(str(value), choices)}{numbers}")
     if isinstance(value, int) and abs(value) > sys.float_info.max:
         # Such numbers are compared wrongly, or not at all.
         problem = _rule_for(kind, data, inner, LARGE if value > 0 else -LARGE)
@@ -172,6 +175,11 @@ def _type_at(kind: Any, path: KeyPath, data: Any) -> Any:
             kind = arguments[-1] if get_origin(kind) is dict else arguments[0] if arguments else None
         kind = _unwrap(kind, data)
     return kind
+
+
+def _takes_numbers(kind: Any) -> bool:
+    """Return whether a type, or one of the types that it may be, is that of numbers."""
+    return any(_unwrap(member) in {int, float} for member in get_args(kind))
 
 
 def _fields(kind: Any) -> list[str]:

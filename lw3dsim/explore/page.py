@@ -106,7 +106,7 @@ def _facts(study: Study) -> list[str]:
     return [
         f"workloads: {loads} on {space.arch}",
         f"sampler {record.sampler}, seed {record.seed}",
-        f"{record.finished:,} points of {record.choices:,} choices: {counts or 'none yet'}",
+        f"{record.finished:,} points of {record.choices:,} in the space: {counts or 'none yet'}",
         f"constraints: {limits}",
         f"hypervolume {record.hypervolume:.4f}",
     ]

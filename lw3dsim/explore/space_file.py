@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import msgspec
 from msgspec import Meta
 
-from lw3dsim.arguments import MAX_EXTENT, as_dims
+from lw3dsim.arguments import MAX_EXTENT, as_dims, as_sizes
 from lw3dsim.base.records import matching
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, named_by
@@ -19,7 +19,7 @@ from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.describe.source import decode, parse_file, read_text
 from lw3dsim.describe.workload import StreamState
 from lw3dsim.describe.workload_file import says
-from lw3dsim.errors import InputError, short, suggest
+from lw3dsim.errors import ArgumentError, InputError, short, suggest
 from lw3dsim.explore.metrics import METRICS, Combine, Limit, measured
 from lw3dsim.explore.point import RUN_FIELDS, Examined, Load
 from lw3dsim.explore.space import Parameter, Space, digest_of
@@ -173,6 +173,8 @@ def _load(document: Document, entry: _Workload, index: int) -> Load:
             ("workloads", index, "algorithm"),
             f"unknown algorithm {short(entry.algorithm)}; {suggest(entry.algorithm, POLICIES)}",
         )
+    if entry.input_size is not None:
+        _check_size(document, ("workloads", index, "input"), entry.input_size)
     return Load(**{**msgspec.structs.asdict(entry), "dims": as_dims("dims", entry.dims)})
 
 
@@ -233,7 +235,8 @@ def _values(document: Document, at: KeyPath, spec: _Values) -> tuple[Value, ...]
         width = (last - first) / (spec.steps - 1)
         values = [round(first + width * i, 12) for i in range(spec.steps)] if width > 0 else []
     if not values:
-        raise document.error(at, "the range is empty; its first value must not be above its last")
+        rule = "range is empty; its first value must not be above its last"
+        raise document.error(at, f"the {rule if spec.values is None else 'list is empty; give it a value'}")
     if len(values) > MAX_VALUES:
         raise document.error(at, f"more than {MAX_VALUES} values; drop some")
     for i, value in enumerate(values):
@@ -275,6 +278,15 @@ def _check_value(document: Document, at: KeyPath, kind: Any, value: Value) -> No
     except msgspec.ValidationError as error:
         rule = str(error).replace("`", "").replace("Expected", "expected", 1)
         raise document.error(at, f"the value {short(value)} is not allowed: {rule}") from None
+    if at[-1] == "run.input":
+        _check_size(document, at, value)
+
+
+def _check_size(document: Document, at: KeyPath, value: object) -> None:
+    try:
+        as_sizes("input", value)
+    except ArgumentError as error:
+        raise document.error(at, f"the value {short(value)} is not allowed: {error.rule}") from None
 
 
 def _metric(document: Document, at: KeyPath, name: str) -> str:

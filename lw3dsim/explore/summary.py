@@ -37,7 +37,7 @@ class Status(Values, frozen=True, kw_only=True):
     seed: int
     batch: int
     bounds: Annotated[bool, figure("whether designs are discarded by their bounds")]
-    choices: Annotated[int, figure("points of the space")]
+    choices: Annotated[int, figure("designs of the space; choices where it is too large to count them")]
     finished: Annotated[int, figure("points with an outcome")]
     wanted: Annotated[int, figure("points that were asked for")]
     is_finished: bool
@@ -77,7 +77,7 @@ def status_record(study: Study) -> Status:
         seed=settings.seed,
         batch=settings.batch,
         bounds=settings.with_bounds,
-        choices=space.size,
+        choices=space.designs,
         finished=len(study.records),
         wanted=study.wanted,
         is_finished=study.is_finished,
@@ -120,8 +120,12 @@ def _bounded(study: Study) -> int:
 
 
 def best_record(study: Study, objective: str) -> Record:
-    """Return the point of a study that keeps the limits and is best in ``objective``; of equal ones the first."""
-    return min(study.candidates, key=lambda record: cost(objective, record.outcome.metrics[objective]))
+    """Return the point of a study that keeps the limits and is best in ``objective``, and on the front.
+
+    Of those that are equally good the first objective in which they differ decides, then the order of the study.
+    """
+    names = dict.fromkeys((objective, *study.space.objectives))
+    return min(study.candidates, key=lambda record: [cost(name, record.outcome.metrics[name]) for name in names])
 
 
 def unfinished(study: Study) -> str:
@@ -148,7 +152,7 @@ def status_tables(study: Study) -> list[Part]:
     )
     lines: list[Part] = [
         f"{record.space} in {record.storage}: sampler {record.sampler}, seed {record.seed}, batches of {record.batch}",
-        f"{record.finished:,} points finished of {record.choices:,} choices: {counts or 'none yet'}",
+        f"{record.finished:,} points finished of {record.choices:,} in the space: {counts or 'none yet'}",
         f"{record.within_constraints:,} keep the constraints; {front_counted(study)} are on the front; best "
         f"{best or 'none yet'}; hypervolume {record.hypervolume:.4f}",
         f"{record.evaluation_seconds:,.1f} s of evaluation in all workers",

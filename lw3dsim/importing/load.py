@@ -71,8 +71,10 @@ def load_weighted(
     if not path.lower().endswith(".onnx"):
         if allow_unknown:
             raise ArgumentError("allow_unknown", True, "only a network in ONNX has operators to be known; leave it out")
-        if as_dims("dims", dims):
-            raise ArgumentError("dims", dims, "only a network in ONNX has dimensions with names; leave it out")
+        if named := as_dims("dims", dims):
+            raise ArgumentError(
+                "dims", ",".join(named), "only a network in ONNX has dimensions with names; leave it out"
+            )
         return Weighted(_read(path, input_size, classes), {})
     if classes is not None:
         raise ArgumentError("classes", classes, "a network in ONNX has the classes of its weights; leave it out")

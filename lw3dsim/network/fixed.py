@@ -178,7 +178,7 @@ def _check_network(file: MappingFile, network: Workload) -> None:
         raise _foreign(file, "transforms", wanted, given, "give these with --transform")
     if file.inputs is not None and file.inputs != inputs:
         wanted, given = (
-            ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in sizes.items())
+            ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in sizes.items()) or "none"
             for sizes in (file.inputs, inputs)
         )
         raise _foreign(file, "inputs", wanted, given, "give that size with --input")

@@ -154,6 +154,7 @@ REFUSED = {  # the value, and what the sentence says
         (3, "progress = 3: expected None or a function, called as progress(done, all)"),
         (len, "expected None or a function, called as progress(done, all)"),  # takes one
     ],
+    "dims": [({"a": 3}, "dims = 'a=3': only a network in ONNX has dimensions with names")],
     "mapping": [(b"m.yaml", "mapping = b'm.yaml': expected a file name, as text or pathlib.Path")],
     "workload": [(5, "a loaded Workload"), ("c3", "did you mean 'c3d'")],
 }
@@ -170,6 +171,10 @@ def test_a_refusal_names_the_argument_the_value_and_what_is_allowed(work, argume
 
 def test_the_command_line_says_the_same_of_its_options(cli):
     assert "Error: --m1 9: expected a whole number from 1 to 8" in cli("simulate", "c3d", "--m1", "9").stderr
+    assert "Error: --dim 'a=3': only a network in ONNX" in cli("simulate", "c3d", "--dim", "a=3").stderr
+    assert "Error: --storage '': expected a file name" in cli("dse", "status", "tiles_and_pes", "--storage", "").stderr
+    share = cli("simulate", "c3d", "--set", "buffers.intermediate_share=nan").stderr
+    assert "=nan: not allowed; allowed: auto, or a number" in share
     assert "Error: --seed -1: expected a whole number" in cli("execute", "c3d", "--seed", "-1").stderr
     assert "Error: --input '1x1': expected frames" in cli("show", "c3d", "--input", "1x1").stderr
 
@@ -379,3 +384,10 @@ def test_a_study_can_be_run_beside_the_main_thread():
     thread.start()
     thread.join()
     assert entered == [False]
+
+
+@pytest.mark.parametrize("width", ["wide", 0, 80.0, True])
+def test_loop_nests_have_lines_of_a_whole_number_of_characters(work, width):
+    with pytest.raises(InputError, match=r"width = .*: expected a whole number from 1 to 10000"):
+        lw3dsim.map_workload("tiny.yaml").text(width)
+    assert work

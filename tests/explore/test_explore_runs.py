@@ -453,3 +453,18 @@ def test_a_study_that_is_asked_for_fewer_points_than_it_has_shows_all(tmp_path, 
     assert first.startswith(f"small: 6 of 6 points, {status.front} on the front, in ")
     assert how.startswith("random, seed 0; ")
     assert [line.partition(":")[0] for line in best] == ["best latency_ms", "best energy_mj"]
+
+
+def test_status_names_a_best_design_that_nothing_beats_and_counts_designs(cli_json, tmp_path):
+    # Area is the same for all; one objective of mappings costs less energy than the others.
+    parameters = (
+        "  run.objective: [dram_bytes, latency, energy]\n"
+        "  run.fusion: ['off', auto]\n"
+        "  dram.refresh: {values: [all-bank, per-bank], when: {run.fusion: auto}}\n"
+    )
+    space = write_space(tmp_path, parameters=parameters, objectives="[area_mm2, energy_mj, latency_ms]")
+    loaded = kept_study(space, tmp_path / "tied.journal", points=9)
+    status = cli_json("dse", "status", space, "--storage", str(tmp_path / "tied.journal"), "--format", "json")
+    front = {record.point.id for record in read_study(loaded, str(tmp_path / "tied.journal")).front}
+    assert set(status["best_points"].values()) <= front
+    assert status["choices"] == status["finished"] == 9

@@ -178,7 +178,9 @@ def test_every_field_of_the_accelerator_can_be_explored():
 
 BAD = {
     "  pe.rowz: [1]\n": "space.yaml:5 parameters.pe.rowz: no field|did you mean 'pe.rows'",
-    "  pe.rows: []\n": "space.yaml:5 parameters.pe.rows: the range is empty",
+    "  pe.rows: []\n": "space.yaml:5 parameters.pe.rows: the list is empty; give it a value",
+    "  run.objective: []\n": "space.yaml:5 parameters.run.objective: the list is empty; give it a value",
+    "  run.input: [4x16x16, 0x1x1]\n": "parameters.run.input: the value '0x1x1' is not allowed: expected frames",
     "  pe.rows: {int: [8, 4]}\n": "parameters.pe.rows: the range is empty",
     "  pe.rows: {log2: [9, 8]}\n": "the range is empty",
     "  clock_mhz: {float: [9, 8]}\n": "the range is empty",

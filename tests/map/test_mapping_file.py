@@ -369,6 +369,8 @@ WRONG = {
         group("a}", "c}").replace("b}", "sum, resident: true}").replace("[8]", "[32]"),
         "m.yaml:4 units[0].group[1].resident = True: sum has no weights",
     ),
+    "sliced": (group("    chunks", "    sliced: null\n    chunks"), "m.yaml:6 units[0].sliced = null: expected bool"),
+    "no inputs": ("inputs: {}\n" + layer(), "m.yaml:1 inputs = none: the network has "),
     "workload": ("workload: other\n" + layer(), "m.yaml:1 workload = other: the network has tiny; give that workload"),
     "transforms": ("transforms: [fsb]\n" + layer(), "m.yaml:1 transforms = fsb: the network has none; give these"),
     "inputs": ("inputs: {clip: [3, 4, 9, 9]}\n" + layer(), "m.yaml:1 inputs = clip 3x4x9x9: the network has clip"),

@@ -107,7 +107,7 @@ def test_banks_in_a_mapping_file_are_checked(arch, more, says, tmp_path):
         (
             "edge_shared",
             ["buffers.ifmap_kib=64"],
-            "belongs to buffers that are not shared; drop it or make it 0, give shared_kib alone",
+            "belongs to buffers that are not shared; drop ifmap_kib, weight_kib, ofmap_kib, or make them 0",
         ),
         ("edge_shared", ["buffers.ofmap_port_bytes=32"], "drop it, give shared_port_bytes"),
         ("edge_shared", ["buffers.weight_banks=4"], "drop it, give shared_banks"),

@@ -376,8 +376,9 @@ def test_layers_are_checked_from_python(folder, tiny):
     result = check_core(tiny, options, layers=DONE, folder=str(folder))
     assert result.equal
     assert [layer.name for layer in result.layers] == DONE
-    with pytest.raises(InputError, match="has no layer pint"):
-        check_core(tiny, options, layers=["pint"])
+    for name in (["pint"], "pint"):
+        with pytest.raises(InputError, match="has no layer pint"):
+            check_core(tiny, options, layers=name)
 
 
 @pytest.mark.parametrize(
@@ -386,6 +387,7 @@ def test_layers_are_checked_from_python(folder, tiny):
         (("--seed", "-1"), "--seed -1: expected a whole number from 0 to 4294967295"),
         (("--layers", ""), "layers: name at least one of tiny"),
         (("--layers", " , "), "layers: name at least one of tiny"),
+        (("--layers", 'stem, "a, b"'), "layers: tiny has no layer a, b"),
     ],
 )
 def test_a_seed_and_a_choice_that_are_none_are_refused(tiny, words, told):

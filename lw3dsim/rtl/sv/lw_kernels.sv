@@ -31,13 +31,13 @@ module lw_kernels #(
             wire [31:0] begins = 32'(of_row) * r % EACH + 32'(at_tap);
             /* verilator lint_on UNUSEDSIGNAL */
             wire [WORD*WORDS-1:0] held;
-            wire [WORD*NEAR-1:0]  near;
+            wire [WORD*NEAR-1:0]  nearby;
             lw_staging #(.WORD(WORD), .WORDS(WORDS)) u_files (
                 .clk, .write, .half, .other(1'b0), .number(own), .data, .read_set, .held
             );
-            lw_span #(.WORD(WORD), .WORDS(WORDS), .NEAR(NEAR)) u_near (.first(16'(begins / EACH)), .held, .near);
+            lw_span #(.WORD(WORD), .WORDS(WORDS), .NEAR(NEAR)) u_near (.first(16'(begins / EACH)), .held, .nearby);
             lw_slice #(.IN(NEAR * EACH), .OUT(TAKEN), .GRAIN(GRAIN), .LEVELS($clog2(NEAR * EACH))) u_taken (
-                .from(NEAR < WORDS ? 16'(begins % EACH) : 16'(begins)), .in(near), .out(taken[r*TAKEN*GRAIN+:TAKEN*GRAIN])
+                .from(NEAR < WORDS ? 16'(begins % EACH) : 16'(begins)), .in(nearby), .out(taken[r*TAKEN*GRAIN+:TAKEN*GRAIN])
             );
         end
     endgenerate

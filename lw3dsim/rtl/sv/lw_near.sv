@@ -9,12 +9,12 @@ module lw_near #(
     input  logic [15:0]            first,
     /* verilator lint_on UNUSEDSIGNAL */
     input  logic [WORD*WORDS-1:0]  held,
-    output logic [WORD*REACH-1:0]  near
+    output logic [WORD*REACH-1:0]  nearby
 );
     genvar i, n;
     generate
         if (REACH >= WORDS) begin : g_all
-            assign near = (WORD*REACH)'(held);
+            assign nearby = (WORD*REACH)'(held);
             wire unused = &{1'b0, first};
         end else begin : g_some
             for (i = 0; i < REACH; i = i + 1) begin : g_place
@@ -25,7 +25,7 @@ module lw_near #(
                     assign here[WORD*n+:WORD] = held[WORD*(n*REACH+i)+:WORD];
                 end
                 wire [INDEX-1:0] at = INDEX'((first + 16'(REACH - 1 - i)) / 16'(REACH));
-                lw_pick #(.WORDS(MANY), .BITS(WORD)) u_word (.which(16'(at)), .words(here), .picked(near[WORD*i+:WORD]));
+                lw_pick #(.WORDS(MANY), .BITS(WORD)) u_word (.which(16'(at)), .words(here), .picked(nearby[WORD*i+:WORD]));
             end
         end
     endgenerate

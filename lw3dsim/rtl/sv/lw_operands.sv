@@ -52,9 +52,9 @@ module lw_operands #(
     localparam int EACH = WORD / ACTIVATION;
     // A place among the words that are near counts within these.
     localparam int NEAR = REACH < STAGED ? REACH : STAGED;
-    wire [WORD*NEAR-1:0] near;
+    wire [WORD*NEAR-1:0] nearby;
     // The tile of the first lane is the first in the patch.
-    lw_near #(.WORD(WORD), .WORDS(STAGED), .REACH(NEAR)) u_near (.first(16'(places[AT-1:0]) / 16'(EACH)), .held(patch), .near);
+    lw_near #(.WORD(WORD), .WORDS(STAGED), .REACH(NEAR)) u_near (.first(16'(places[AT-1:0]) / 16'(EACH)), .held(patch), .nearby);
     localparam int PARTS = PLACES / MULTS;
     genvar r, c, m, p;
     generate
@@ -75,7 +75,7 @@ module lw_operands #(
                 end
                 wire [INPUTS*ACTIVATION-1:0] found;
                 lw_chosen #(.FROM(NEAR * EACH), .MANY(INPUTS), .ELEMENT(ACTIVATION), .WRAPS(REACH < STAGED ? 1 : 0)) u_found (
-                    .place, .from(near), .found
+                    .place, .from(nearby), .found
                 );
                 for (r = 0; r < INPUTS; r = r + 1) begin : g_input
                     always_ff @(posedge clk)

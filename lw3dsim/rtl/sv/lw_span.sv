@@ -8,18 +8,18 @@ module lw_span #(
     input  logic [15:0]            first,
     /* verilator lint_on UNUSEDSIGNAL */
     input  logic [WORD*WORDS-1:0]  held,
-    output logic [WORD*NEAR-1:0]  near
+    output logic [WORD*NEAR-1:0]  nearby
 );
     localparam int INDEX = $clog2(WORDS) > 0 ? $clog2(WORDS) : 1;
     genvar i;
     generate
         if (NEAR >= WORDS) begin : g_all
-            assign near = (WORD*NEAR)'(held);
+            assign nearby = (WORD*NEAR)'(held);
             wire unused = &{1'b0, first};
         end else begin : g_some
             for (i = 0; i < NEAR; i = i + 1) begin : g_word
                 wire [INDEX-1:0] at = INDEX'(first + 16'(i));
-                lw_pick #(.WORDS(WORDS), .BITS(WORD)) u_word (.which(16'(at)), .words(held), .picked(near[WORD*i+:WORD]));
+                lw_pick #(.WORDS(WORDS), .BITS(WORD)) u_word (.which(16'(at)), .words(held), .picked(nearby[WORD*i+:WORD]));
             end
         end
     endgenerate

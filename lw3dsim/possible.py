@@ -166,7 +166,7 @@ def _room(fills: Sequence[Fill], names: Sequence[str], arch: Accelerator) -> Ite
     """Yield what overflows a buffer: how much is needed and how much is there."""
     buffers, who = arch.buffers, "+".join(names)
     if buffers.is_whole:
-        yield from _banks(banks_needed(buffers, needs_of(fills)), who, arch)
+        yield from _banks(banks_needed(buffers, needs_of(fills, buffers)), who, arch)
         return
     if buffers.is_divided_by_group and len(fills) > len(STREAMS):
         fills = _sharing(fills, buffers)

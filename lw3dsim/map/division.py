@@ -1,8 +1,9 @@
 """Memory that the mapper divides: a shared one for every layer or group, an output buffer for every group.
 
 A mapping says what it needs of each buffer. Of a shared memory every buffer gets the banks that hold that, at least
-two, and inputs get the rest: where two input tiles of a group fit, the next is loaded while one is used. The tensors
-inside a group have whole sixteenths of the output buffer, if their share is ``auto``, its output the others.
+two, and inputs get the rest: where two input tiles of a group fit, the next is loaded while one is used. Weights of a
+group that stream get room for a chunk, and for as many as there are slots where that leaves enough to the others. The
+tensors inside a group have whole sixteenths of the output buffer, if their share is ``auto``, its output the others.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def layer_design(problem: Problem, mapping: LayerMapping, arch: Accelerator) -> 
     """
     if not arch.buffers.is_whole:
         return arch
-    return replace(arch, buffers=_divided(arch.buffers, needs_of(layer_fill(problem, mapping, arch))))
+    return replace(arch, buffers=_divided(arch.buffers, needs_of(layer_fill(problem, mapping, arch), arch.buffers)))
 
 
 def group_design(group: Group, mapping: GroupMapping, arch: Accelerator) -> Accelerator:
@@ -45,7 +46,7 @@ def group_design(group: Group, mapping: GroupMapping, arch: Accelerator) -> Acce
     buffers = arch.buffers
     if not buffers.is_divided_by_group:
         return arch
-    needs = needs_of(group_fill(group, mapping, arch))
+    needs = needs_of(group_fill(group, mapping, arch), buffers)
     buffers = _divided(buffers, needs) if buffers.is_whole else buffers
     share = shares_needed(buffers, needs["intermediate"])
     if share + shares_needed(buffers, needs["ofmap"]) > SHARES:
@@ -53,10 +54,19 @@ def group_design(group: Group, mapping: GroupMapping, arch: Accelerator) -> Acce
     return replace(arch, buffers=replace(buffers, intermediate_share=share / SHARES))
 
 
-def needs_of(fills: Sequence[Fill]) -> dict[str, int]:
-    """Return the bits of each buffer that a mapping takes: of input tiles of a group, of which more may fit, of one."""
-    is_group = len(fills) > LAYER_BUFFERS
-    return {fill.buffer: fill.tile_bits if is_group and fill.buffer == "ifmap" else fill.bits for fill in fills}
+def needs_of(fills: Sequence[Fill], buffers: Buffers) -> dict[str, int]:
+    """Return the bits of each buffer that a mapping takes: of input tiles of a group, of which more may fit, of one.
+
+    Of weights of a group as many chunks as a shared memory has banks for.
+    """
+    needs: dict[str, int] = {fill.buffer: fill.bits for fill in fills}
+    if len(fills) > LAYER_BUFFERS:
+        (window, weight) = (fill for fill in fills if fill.buffer in ("ifmap", "weight"))
+        needs["ifmap"], slots = window.tile_bits, weight.slots
+        while buffers.is_whole and slots > 1 and sum(banks_needed(buffers, needs).values()) > buffers.shared_banks:
+            slots -= 1
+            needs["weight"] = weight.resident_bits + slots * weight.tile_bits
+    return needs
 
 
 def banks_needed(buffers: Buffers, needs: Mapping[str, int]) -> dict[str, int]:

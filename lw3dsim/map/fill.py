@@ -80,11 +80,16 @@ def group_fill(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[F
         chunks = sum(new[i] * group.bits[i] for i in inner) * min(chunk, group.channels[run.stop])
         beside.append(int(work(beside_bits)(stages, *cuts, *one, number)) + chunks)
     output = new[-1] * group.stages[-1].output_bits * mapping.chunks[-1]
+    most = max(streamed)
     stay = sum(map(stage_weight_bits, itertools.compress(group.stages, mapping.resident)))
-    slots, in_window = arch.buffers.slots, max(min(arch.buffers.slots, capacity["ifmap"] // max(window, 1)), 1)
+    slots = arch.buffers.slots
+
+    def fitting(bits: int, room: int) -> int:
+        return max(min(slots, room // max(bits, 1)), 1)
+
     rows: list[tuple[BufferName, int, int, int, int]] = [
-        ("ifmap", window, in_window, 0, capacity["ifmap"]),
-        ("weight", max(streamed), slots if max(streamed) else 1, stay, capacity["weight"]),
+        ("ifmap", window, fitting(window, capacity["ifmap"]), 0, capacity["ifmap"]),
+        ("weight", most, fitting(most, capacity["weight"] - stay) if most else 1, stay, capacity["weight"]),
         ("intermediate", max(beside), 1, 0, inside),
         ("ofmap", output, mapping.ofmap_slots, 0, arch.buffers.output_bits),
     ]

@@ -84,7 +84,7 @@ def chip_of(arch):
     buffers = arch.buffers
     bits = buffers.capacity_bits
     return Chip(
-        bits["ifmap"], bits["weight"], bits["ofmap"], buffers.intermediate_bits, buffers.slots,
+        bits["ifmap"], bits["weight"], bits["ofmap"], buffers.intermediate_bits,
         arch.places("output_channels"), 8 * make_clocks(arch).burst_bytes,
         arch.precision.accumulator_bits,
     )  # fmt: skip

@@ -98,15 +98,14 @@ def everything(problem):
             if mapping.c < problem.c:
                 bits = schedule.ofmap.bits // problem.activation_bits * problem.accumulator_bits
                 held["ofmap"] = (schedule.ofmap, bits)
-            # All of a buffer is one slot where a single tile is all there is.
-            slots = {
-                f"{name}_slots": 1 if len(set(stream.box.tolist())) == 1 else 2 for name, (stream, _) in held.items()
-            }
-            if any(
-                len(bits) and int(bits.max()) * slots[f"{name}_slots"] > capacity[name]
-                for name, (_, bits) in held.items()
-            ):
+            most = {name: int(bits.max(initial=1)) for name, (_, bits) in held.items()}
+            if any(bits > capacity[name] for name, bits in most.items()):
                 continue
+            # One slot where a single tile is all there is, or where two have no room.
+            slots = {
+                f"{name}_slots": 1 if len(set(stream.box.tolist())) == 1 else min(capacity[name] // most[name], 2)
+                for name, (stream, _) in held.items()
+            }
             if slots != TWO_SLOTS:
                 schedule = build_schedule(problem, replace(mapping, **slots), ARCH, clocks)
             yield simulate_schedule(schedule, clocks).latency_cycles, schedule.total_bursts

@@ -36,6 +36,7 @@ from lw3dsim.map.layer.ranking import (
     is_worth,
     keep_nothing,
     most_compute,
+    single_ticks,
     turns_of,
 )
 from lw3dsim.map.layer.search import search
@@ -45,6 +46,7 @@ from lw3dsim.map.layer.tiling import (
     Task,
     Tiling,
     Times,
+    held_slots,
     input_bursts,
     input_repeats,
     least_row,
@@ -192,7 +194,7 @@ def test_a_tile_behind_one_of_another_tensor_opens_its_first_row_only_then():
     assert turns_of(1, 10, 10, 1) == 21
 
 
-def test_a_tiling_fits_when_all_slots_of_all_buffers_do():
+def test_a_tiling_fits_when_a_tile_of_each_buffer_does_and_has_as_many_slots_as_there_is_room_for():
     def fits(task, at):
         return weights_fit(task, at) and tiles_fit(task, at)
 
@@ -200,11 +202,19 @@ def test_a_tiling_fits_when_all_slots_of_all_buffers_do():
         task = task_of(LAYER, ([2], [3], [1], [1], [2]))
         return fits(task._replace(limits=Limits(ifmap, weight, ofmap, 2, steps)), ONE)
 
-    # Two slots of 288 bits of input, of 496 of weights, of 4 partial sums of 32.
-    assert room(576, 992, 256)
-    assert not any((room(575, 992, 256), room(576, 991, 256), room(576, 992, 255), room(576, 992, 256, 7)))
+    def slots(ifmap, weight, ofmap, most=2, task=None):
+        task = task or task_of(LAYER, ([2], [3], [1], [1], [2]))
+        return tuple(held_slots(task._replace(limits=Limits(ifmap, weight, ofmap, most, 8)), ONE))
+
+    # Tiles of 288 bits of input, of 496 of weights, of 4 partial sums of 32.
+    assert room(288, 496, 128)
+    assert not any((room(287, 496, 128), room(288, 495, 128), room(288, 496, 127), room(288, 496, 128, 7)))
+    assert slots(576, 992, 256) == (2, 2, 2)
+    assert [slots(575, 992, 256), slots(576, 991, 256), slots(576, 992, 255)] == [(1, 2, 2), (2, 1, 2), (2, 2, 1)]
+    assert slots(864, 992, 1000, 3) == (3, 2, 3)
     # One tile of all has the buffer to itself: 512 bits, 12 x 72 + 96, 12 bytes.
     whole = task_of(LAYER, ([3], [4], [1], [2], [2]))
+    assert slots(2000, 2000, 2000, 2, whole) == (1, 1, 1)
     assert fits(whole._replace(limits=Limits(512, 960, 96, 2, 1)), ONE)
     assert not fits(whole._replace(limits=Limits(511, 960, 96, 2, 1)), ONE)
     found = {fill.buffer: (fill.tile_bits, fill.bits) for fill in layer_fill(LAYER, tiles(2, 3, 1, 1, 2), ARCH)}
@@ -338,10 +348,25 @@ def test_a_search_may_keep_every_tiling_in_both_orders_and_modes():
 
 
 def test_slots_are_shared_by_what_loads_answers_and_computes():
-    assert estimate(10, 6, 3, 2) == 10
-    assert estimate(6, 10, 3, 2) == 10
-    assert estimate(10, 8, 6, 2) == 12
-    assert estimate(9, 1, 2, 1) == 12
+    assert estimate(10, 6, 3, 0, 2) == 10
+    assert estimate(6, 10, 3, 0, 2) == 10
+    assert estimate(10, 8, 6, 0, 2) == 12
+    assert estimate(9, 1, 2, 0, 1) == 12
+    # Nothing computes while what has a single slot moves.
+    assert estimate(10, 8, 0, 5, 2) == 15
+
+
+def test_the_array_waits_for_all_that_moves_through_a_single_slot():
+    task = task_of(LAYER, ([2], [3], [1], [1], [2]))
+    times = task.times._replace(burst=3, latency=100, channels=1)
+
+    def waits(ifmap, weight, ofmap):
+        limits = Limits(288 * ifmap, 496 * weight, 128 * ofmap, 2, 8)
+        return single_ticks(task._replace(limits=limits, times=times), ONE, 0, 50, 10, 8)
+
+    # 2 x 2 x 2 steps of as many loads of inputs and of weights.
+    assert [waits(2, 2, 2), waits(1, 2, 2), waits(2, 1, 2), waits(2, 2, 1)] == [0, 950, 830, 24]
+    assert waits(1, 1, 1) == 950 + 830 + 24
 
 
 def nothing_kept(rows):
@@ -359,22 +384,24 @@ def test_a_tiling_is_kept_where_it_may_come_before_the_last():
     assert is_worth(kept, aim, 130, 0, 10, 2)
     assert not is_worth(kept, aim, 131, 0, 10, 2)
     # With 15 that nothing hides 50 may compute. In two slots loads of 40 and answers of 30 leave 2 x 51 - 1 - 70.
-    assert most_compute(kept, aim, 20, 30, 15, 10, 2) == 50
-    assert most_compute(kept, aim, 40, 30, 15, 10, 2) == 31
+    assert most_compute(kept, aim, 20, 30, 0, 15, 10, 2) == 50
+    assert most_compute(kept, aim, 40, 30, 0, 15, 10, 2) == 31
+    # What has a single slot, 35 ticks, computes nothing.
+    assert most_compute(kept, aim, 20, 30, 35, 15, 10, 2) == 15
     # A tick of the array counts a half more: of 65 ticks, 20 of them, 55 are left; 33 compute where 50 might.
     busy = aim._replace(busy_parts=BUSY_PARTS // 2)
     assert is_worth(kept, busy, 110, 20, 10, 2)
     assert not is_worth(kept, busy, 111, 20, 10, 2)
-    assert most_compute(kept, busy, 20, 30, 15, 10, 2) == 33
+    assert most_compute(kept, busy, 20, 30, 0, 15, 10, 2) == 33
     # The fewest bursts, 100 at most, within 90 ticks.
     few = Aim(burst_ticks=0, own_ticks=0, busy_parts=0, row_ticks=0, most=90)
     assert is_worth(kept, few, 180, 0, 100, 2)
     assert not is_worth(kept, few, 181, 0, 100, 2)
     assert not is_worth(kept, few, 180, 0, 101, 2)
-    assert most_compute(kept, few, 0, 0, 15, 10, 2) == 75
+    assert most_compute(kept, few, 0, 0, 0, 15, 10, 2) == 75
     free = nothing_kept(1)
     assert is_worth(free, aim, 10**9, 0, 10**9, 1)
-    assert most_compute(free, aim, 0, 0, 0, 10**9, 2) == INFINITE
+    assert most_compute(free, aim, 0, 0, 0, 0, 10**9, 2) == INFINITE
 
 
 def test_tilings_are_kept_in_the_order_of_cost_bursts_visits_and_place():

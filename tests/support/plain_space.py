@@ -47,13 +47,12 @@ class Stage(NamedTuple):
 
 
 class Chip(NamedTuple):
-    """Bits of buffers, and of intermediate tensors in them, slots, rows of the array, bits of a burst and of a sum."""
+    """Bits of buffers, and of intermediate tensors in them, rows of the array, bits of a burst and of a sum."""
 
     ifmap: int
     weight: int
     ofmap: int
     intermediate: int
-    slots: int
     rows: int
     burst: int
     sum_bits: int = 32
@@ -232,12 +231,11 @@ def fewest_of_run(stages, chip, ways, channels, run, resident, room, often, stor
     beside = sum(staying(ways, i, channels[i]) for i in others)
     beside += sum(window(ways, i, channels[i]) - staying(ways, i, channels[i]) for i in {start, stop} & others)
     beside += sum(window(ways, i, channels[i]) for i in stored)
-    tiles = math.prod(len(way.new[-1]) for way in ways)
     streamed = sum(stages[i].bits_a_channel for i in range(start, stop) if i not in resident)
     for size in stores if is_last else chunk_sizes(total, chip.rows, (1,)):
         chunks = chunks_of(total, size)
         inside = sum(new[i] * size * 8 for i in range(start + 1, stop))
-        if beside + inside > chip.intermediate or (streamed and chip.slots * streamed * size > room):
+        if beside + inside > chip.intermediate or streamed * size > room:
             continue
         adds = [i for i in range(start, stop) if stages[i].adds]
         if left is not None and any(size < total and size % stages[i].adds for i in adds):
@@ -252,8 +250,7 @@ def fewest_of_run(stages, chip, ways, channels, run, resident, room, often, stor
             for chunk in chunks
         )
         if is_last:
-            slots = 1 if tiles == len(chunks) == 1 else chip.slots
-            if slots * new[-1] * size * 8 > chip.ofmap - chip.intermediate:
+            if new[-1] * size * 8 > chip.ofmap - chip.intermediate:
                 continue
             bursts += stores[size]
         least = min(least, bursts)
@@ -326,10 +323,10 @@ def box_bursts(chip, block, channels, positions):
 
 
 def layer_fits(stage, chip, read, weights, stores, parts):
-    """Return whether the largest tile of each kind fits as often as there are slots, or once where it is all."""
+    """Return whether the largest tile of each kind fits."""
 
     def fits(bits, capacity):
-        return max(bits) * (1 if len(bits) == 1 else chip.slots) <= capacity
+        return max(bits) <= capacity
 
     held = [len(channels) * math.prod(map(len, places)) * 8 for channels, places in (tile_of(stage, *x) for x in read)]
     made = [len(k) * math.prod(map(len, at)) * (8 if parts == 1 else chip.sum_bits) for k, at in stores]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
@@ -20,6 +20,13 @@ from lw3dsim.map.group.fitting import (
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.map.group.fitting import Chunks, Found, Parts, Stages, Tiles
+
+
+class Slots(NamedTuple):
+    """How often chunks of streamed weights, and of the output, must fit."""
+
+    weight: int
+    output: int
 
 
 @kernel
@@ -70,17 +77,20 @@ def with_share(limits: Limits, share: int) -> Limits:
 
 
 @kernel
-def choose_chunks(parts: Parts, fit: Tiles, limits: Limits, streamed: Words, found: Found, to: int, cap: int) -> bool:
+def choose_chunks(
+    parts: Parts, fit: Tiles, limits: Limits, streamed: Words, found: Found, to: int, cap: int, slots: Slots
+) -> bool:
     """Give mapping ``to``, of a tile, the largest chunks of channels that fit; return whether there are any.
 
-    That of the last run is none behind place ``cap``. ``streamed`` are as in stream_rest.
+    That of the last run is none behind place ``cap``. ``streamed`` are as in stream_rest. They fit so often as there
+    are ``slots``; outputs have more where there is room.
     """
     stages, chunks, at = parts.stages, parts.chunks, found.tile[to]
     runs, last, tiles = len(stages.start), len(stages.n), fit.tiles[at]
     begin = found.resident[to] * (runs + 1)
-    out, steps, place = fit.new[last * len(fit.t) + at] * stages.bits[last], 0, 0
+    out, steps, place, is_whole = fit.new[last * len(fit.t) + at] * stages.bits[last], 0, 0, False
     for run in range(runs):
-        most = most_channels(fit, at, limits, streamed[begin + runs], streamed[begin + run], run)
+        most = most_channels(fit, at, limits, streamed[begin + runs] // slots.weight, streamed[begin + run], run)
         place = largest_up_to(chunks, run, most)
         if run == runs - 1:
             place = min(place, cap)
@@ -89,12 +99,14 @@ def choose_chunks(parts: Parts, fit: Tiles, limits: Limits, streamed: Words, fou
                 tiles == 1 and place == chunks.begin[runs] - 1 and out * stages.channels[last] <= limits.output_bits
             )
             if not is_whole:
-                place = min(place, largest_up_to(chunks, run, limits.output_bits // limits.slots // max(out, 1)))
-            found.slots[to] = 1 if is_whole else limits.slots
+                place = min(place, largest_up_to(chunks, run, limits.output_bits // slots.output // max(out, 1)))
         if fit.sliced[at]:
             place = whole_blocks(stages, chunks, run, place)
         if place < 0:
             return False
+        if run == runs - 1:
+            held = limits.output_bits // max(out * chunks.size[place], 1)
+            found.slots[to] = 1 if is_whole else min(limits.slots, held)
         found.chunk[run * len(found.t) + to] = place
         count = ceiling(stages.channels[stages.stop[run]], chunks.size[place])
         steps += tiles * count * (stages.stop[run] - stages.start[run])
@@ -103,13 +115,16 @@ def choose_chunks(parts: Parts, fit: Tiles, limits: Limits, streamed: Words, fou
 
 @kernel
 def most_channels(fit: Tiles, at: int, limits: Limits, room: int, streamed: int, run: int) -> int:
-    """Return the most channels of a chunk of ``run`` by its intermediate tensors and weights; 0: none fits."""
+    """Return the most channels of a chunk of ``run`` by its intermediate tensors and weights, each in its ``room``.
+
+    0: none fits.
+    """
     left = limits.intermediate_bits - fit.beside_bits[run * len(fit.t) + at]
     each, most = fit.chunk_bits[run * len(fit.t) + at], fit.most[run * len(fit.t) + at]
     if left < 0:
         return 0
     most = min(most, left // each) if each else most
-    return min(most, room // limits.slots // streamed) if streamed else most
+    return min(most, room // streamed) if streamed else most
 
 
 @kernel

@@ -93,7 +93,7 @@ class Scales(Value, frozen=True, kw_only=True):
     def weigh(self, candidates: Candidates) -> GroupCost:
         """Return what every candidate moves and takes, its stages in the modes of the least price."""
         clocks = self.clocks
-        inputs, bursts, loads, visits, stores, exposed, window = map(np.asarray, candidates.traffic)
+        inputs, bursts, loads, visits, stores, exposed, window, turns, waiting = map(np.asarray, candidates.traffic)
         steps, cycles, in_channels = self._work(candidates)
         busy = sum(cycles) + np.zeros(len(candidates))
         compute = busy * clocks.cycle_ticks
@@ -103,12 +103,15 @@ class Scales(Value, frozen=True, kw_only=True):
         # Where a second window does not fit, the next is loaded when the first stage has let go of this one.
         is_alone = (2 * window > self.rates.window_bits) | (self.rates.single_slot > 0)
         loading = inputs * burst_ticks + loads * clocks.latency_ticks
+        last = cycles[-1] * clocks.cycle_ticks
+        # Where one tile of the output or of weights fits, it moves when the last stage, or the array, is through.
+        in_turn = last + np.maximum(turns * burst_ticks, compute - last) + waiting * burst_ticks
         waits = np.where(is_alone, loading + cycles[0] * clocks.cycle_ticks, 0.0)
         return GroupCost(
             bursts=bursts,
             steps=steps,
             busy=busy,
-            latency=np.maximum(np.maximum(compute, transfer), waits) + exposed * burst_ticks,
+            latency=np.maximum(np.maximum(in_turn, transfer), waits) + exposed * burst_ticks,
             in_channels=in_channels,
         )
 

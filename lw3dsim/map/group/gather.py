@@ -167,7 +167,7 @@ def largest_chunk(parts: Parts, limits: Limits, floor: Floor, run: int) -> int:
     place = chunks.begin[run + 1] - 1
     if whole <= limits.weight_bits:
         return chunks.size[place]
-    while place >= chunks.begin[run] and chunks.size[place] > limits.weight_bits // limits.slots // streamed:
+    while place >= chunks.begin[run] and chunks.size[place] > limits.weight_bits // streamed:
         place -= 1
     return chunks.size[place] if place >= chunks.begin[run] else 1
 

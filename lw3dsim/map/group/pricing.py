@@ -18,6 +18,12 @@ PARTS = 16
 # What all mappings of a group that is searched cost at least.
 LEAST = 1 << 48
 
+# A price is next to none beside another that is so many times as high.
+SLIGHT = 16
+
+# Cycles in which what begins and ends weighs.
+FEW_CYCLES = 1 << 14
+
 # Where costs are cut off.
 MOST = 1 << 60
 
@@ -55,6 +61,18 @@ class Aim(NamedTuple):
 # With these nothing costs anything.
 FREE_RATES = Rates(0, 1, 0, 0, 0, 1, 0, 0)
 FREE = Aim(0, 0, 0, 0, 0, 0)
+
+
+@kernel
+def saves_slots(rates: Rates, aim: Aim, cycles: int) -> bool:
+    """Return whether fewer slots than there are are looked at: they save bursts, and others are waited for.
+
+    That is where a burst has a price, and not next to none beside that of the time it takes; and where a group computes
+    for so few ``cycles`` at least that larger chunks save time, as the array fills less often.
+    """
+    if cycles < FEW_CYCLES:
+        return True
+    return SLIGHT * aim.burst * rates.channels * rates.cycle >= aim.part * PARTS * rates.burst
 
 
 @kernel

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def list_sets(stages: Stages, chunks: Chunks, limits: Limits, sets: Words, bits: Words) -> int:
     """List the sets of stages whose weights fit together, a flag for each stage, and their bits; return how many.
 
-    A set is left out if one more stage could stay with the same largest chunks of all runs, as that streams less.
+    A set is left out if one more stage could stay with the same largest chunks of all runs, in one slot and in all, as
+    that streams less.
     """
     many, count, subsets = len(stages.n), 0, 1
     for stage in range(many):
@@ -55,18 +56,21 @@ def can_grow(stages: Stages, chunks: Chunks, limits: Limits, sets: Words, at: in
         if stages.has_weights[stage] and not sets[at + stage] and more <= limits.weight_bits:
             is_free = True
             for run in range(len(stages.start)):
-                before = most_beside(stages, chunks, limits, sets, at, run, taken)
-                sets[at + stage] = 1
-                after = most_beside(stages, chunks, limits, sets, at, run, more)
-                sets[at + stage] = 0
-                is_free = is_free and before == after
+                for slots in (1, limits.slots):
+                    before = most_beside(stages, chunks, limits, sets, at, run, taken, slots)
+                    sets[at + stage] = 1
+                    after = most_beside(stages, chunks, limits, sets, at, run, more, slots)
+                    sets[at + stage] = 0
+                    is_free = is_free and before == after
             if is_free:
                 return True
     return False
 
 
 @kernel
-def most_beside(stages: Stages, chunks: Chunks, limits: Limits, sets: Words, at: int, run: int, taken: int) -> int:
+def most_beside(
+    stages: Stages, chunks: Chunks, limits: Limits, sets: Words, at: int, run: int, taken: int, slots: int
+) -> int:
     """Return the place of the largest chunk of a run whose weights fit beside a set, as often as there are slots."""
     streamed = 0
     for stage in range(stages.start[run], stages.stop[run]):
@@ -74,4 +78,4 @@ def most_beside(stages: Stages, chunks: Chunks, limits: Limits, sets: Words, at:
             streamed += ceiling(bits_of(stages, stage), stages.n[stage])
     if streamed == 0:
         return chunks.begin[run + 1] - 1
-    return largest_up_to(chunks, run, (limits.weight_bits - taken) // limits.slots // streamed)
+    return largest_up_to(chunks, run, (limits.weight_bits - taken) // slots // streamed)

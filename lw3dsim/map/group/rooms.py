@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 # No slots: no chunks are noted yet.
 NONE = -1
 
+# Ways to have slots: as many as there are, or one, of weights and of the output.
+WAYS = 4
+
 
 class Best(NamedTuple):
     """The cheapest mappings that are surely of different time or steps: what each costs at most, NEVER for none.
@@ -29,7 +32,10 @@ class Best(NamedTuple):
 
 
 class Room(NamedTuple):
-    """What is filled, and what is written over on the way: ``chunks`` are the last slots of the output, and chunks."""
+    """What is filled, and what is written over on the way.
+
+    ``chunks`` are the slots of the output, and chunks, that were noted last: for each of WAYS to have slots.
+    """
 
     found: Found
     traffic: Traffic
@@ -43,15 +49,27 @@ class Room(NamedTuple):
 
 
 @kernel
-def are_others(room: Room, at: int) -> bool:
-    """Return whether the chunks of mapping ``at`` are not those that were noted last; note them."""
-    found, runs, is_other = room.found, len(room.chunks) - 1, room.chunks[0] != room.found.slots[at]
-    room.chunks[0] = found.slots[at]
+def note_nothing(room: Room) -> None:
+    """Note that there are no chunks yet."""
+    for i in range(len(room.chunks)):
+        room.chunks[i] = NONE
+
+
+@kernel
+def are_others(room: Room, runs: int, at: int, way: int) -> bool:
+    """Return whether the chunks of mapping ``at`` were not noted last for any way to have slots; note them for one."""
+    found, are_new = room.found, True
+    for other in range(WAYS):
+        noted = other * (runs + 1)
+        are_alike = room.chunks[noted] == found.slots[at]
+        for run in range(runs):
+            are_alike = are_alike and room.chunks[noted + run + 1] == found.chunk[run * len(found.t) + at]
+        are_new = are_new and not are_alike
+    own = way * (runs + 1)
+    room.chunks[own] = found.slots[at]
     for run in range(runs):
-        chunk = found.chunk[run * len(found.t) + at]
-        is_other = is_other or room.chunks[run + 1] != chunk
-        room.chunks[run + 1] = chunk
-    return is_other
+        room.chunks[own + run + 1] = found.chunk[run * len(found.t) + at]
+    return are_new
 
 
 @kernel
@@ -78,7 +96,8 @@ def move_mapping(room: Room, runs: int, modes: int, source: int, to: int) -> Non
     traffic.inputs[to], traffic.bursts[to] = traffic.inputs[source], traffic.bursts[source]
     traffic.loads[to], traffic.visits[to] = traffic.loads[source], traffic.visits[source]
     traffic.stores[to], traffic.exposed[to] = traffic.stores[source], traffic.exposed[source]
-    traffic.window[to] = traffic.window[source]
+    traffic.window[to], traffic.turns[to] = traffic.window[source], traffic.turns[source]
+    traffic.waits[to] = traffic.waits[source]
     for mode in range(modes):
         a, b = to * modes + mode, source * modes + mode
         effort.steps[a], effort.cycles[a], effort.drain[a] = effort.steps[b], effort.cycles[b], effort.drain[b]

@@ -21,7 +21,7 @@ from lw3dsim.map.group.cost import GroupCost, Scales, make_scales
 from lw3dsim.map.group.fitting import Found as FoundColumns
 from lw3dsim.map.group.group import GroupMapping  # noqa: TC001  # decoded when remembered
 from lw3dsim.map.group.pricing import LEAST
-from lw3dsim.map.group.rooms import Best, Room
+from lw3dsim.map.group.rooms import WAYS, Best, Room
 from lw3dsim.map.group.shortlist import shortlist
 from lw3dsim.map.group.weighing import SEEN, Effort, Modes, Seen, Traffic
 from lw3dsim.tensor.layout import block_sizes
@@ -160,10 +160,15 @@ def begin(group: Group, arch: Accelerator, clocks: Clocks, price: Price, lies: t
     fits = fit_none(group, arch)
     check_busy(fits)
     scales = make_scales(group, fits, arch, clocks, price, lies)
-    least = scales.least(fits.cycles, fits.bits)
-    scale = LEAST / least if least else 0.0
+    scale = _scale_of(fits, scales)
     gauge = scales.gauge(fits, scale)
     return Begun(scales, Weighed.of(scales, scale), gauge, *cheaply_listed(fits, gauge))
+
+
+def _scale_of(fits: Fits, scales: Scales) -> float:
+    """Return by how much costs are higher in integers."""
+    least = scales.least(fits.cycles, fits.bits)
+    return LEAST / least if least else 0.0
 
 
 def list_cheapest(begun: Begun, keep: int) -> Candidates:
@@ -184,7 +189,8 @@ def list_cheapest(begun: Begun, keep: int) -> Candidates:
 def list_all(fits: Fits, scales: Scales) -> Candidates:
     """Return all candidates, set by set of resident stages and tile by tile."""
     modes, size = len(scales.modes), fits.count * len(fits.parts.set_bits)
-    room, count, most = fill_room(fits, lowest_first(fits), Weighed.of(scales, 0.0), make_room(fits, modes, size, 0))
+    weighed = Weighed.of(scales, _scale_of(fits, scales))
+    room, count, most = fill_room(fits, lowest_first(fits), weighed, make_room(fits, modes, size, 0))
     return taken(fits, room, modes, count, most)
 
 
@@ -233,7 +239,7 @@ def make_room(fits: Fits, modes: int, size: int, keep: int) -> Room:
         effort=work.sheet(Effort, size * modes),
         best=Best._make(work.words([NEVER] * keep) for _ in Best._fields),
         streamed=work.empty(len(parts.set_bits) * (runs + 1)),
-        chunks=work.empty(runs + 1),
+        chunks=work.empty(WAYS * (runs + 1)),
         floors=work.empty(stages),
         waves=empty_waves(work),
         seen=work.sheet(Seen, SEEN),

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.map.group.bounding import bound_cycles, moved_weights
-from lw3dsim.map.group.choosing import choose_chunks, size_tile, stream_rest, with_share
+from lw3dsim.map.group.choosing import Slots, choose_chunks, size_tile, stream_rest, with_share
 from lw3dsim.map.group.fitting import stored_bits
-from lw3dsim.map.group.pricing import PARTS, cost_of, least_cost
-from lw3dsim.map.group.rooms import NONE, are_others, drop_worse
+from lw3dsim.map.group.pricing import PARTS, cost_of, least_cost, saves_slots
+from lw3dsim.map.group.rooms import WAYS, are_others, drop_worse, note_nothing
 from lw3dsim.map.group.tiles import least_weights
 from lw3dsim.map.group.weighing import read_bursts, stored_bursts, weigh_stage, weigh_traffic
 
@@ -49,6 +49,7 @@ def shortlist(
         if least_cost(rates, aim, compute, fit.bits[tile] // lying.burst_bits) > most:
             continue
         size_tile(parts, limits, fit, tile)
+        ways = WAYS if limits.slots > 1 and saves_slots(rates, aim, fit.cycles[tile]) else 1
         reads, stored = read_bursts(parts, lying, fit, tile), stored_bits(parts, fit, tile)
         for back in range(len(parts.set_bits)):
             resident = len(parts.set_bits) - 1 - back
@@ -60,37 +61,42 @@ def shortlist(
             if least_cost(rates, aim, compute, reads + (stored + weights) // lying.burst_bits) > most:
                 continue
             moving = reads + weights // lying.burst_bits
-            room.chunks[0] = NONE
+            note_nothing(room)
             for share in range(1, max(limits.shares, 2)):
                 own = with_share(limits, share)
-                count, most = offer_chunks(
-                    parts, fit, own, floor, lying, modes, rates, aim, moving, tile, resident, count, most, room
-                )
-                if count < 0:
-                    return -1, most
+                for way in range(ways):
+                    if way and least_cost(rates, aim, compute, moving + stored // lying.burst_bits) > most:
+                        break
+                    count, most = offer_chunks(
+                        parts, fit, own, floor, lying, modes, rates, aim, moving, tile, resident, way, count, most, room
+                    )
+                    if count < 0:
+                        return -1, most
     return count, most
 
 
 @kernel
 def offer_chunks(
     parts: Parts, fit: Tiles, limits: Limits, floor: Floor, lying: Lying, modes: Modes, rates: Rates, aim: Aim,
-    moving: int, tile: int, resident: int, count: int, most: int, room: Room,
+    moving: int, tile: int, resident: int, way: int, count: int, most: int, room: Room,
 ) -> tuple[int, int]:  # fmt: skip
     """List mappings of a tile and a set of weights that stay, which move so many bursts beside the output at least.
 
     Those of the same chunks as were noted last are listed already. Return how many are listed then, -1 where there is
-    not enough room, and what none of the best costs more than.
+    not enough room, and what none of the best costs more than. Chunks of weights, and of the output, fit as often as
+    there are slots, or only once, in one of four ways.
     """
-    cap = parts.chunks.begin[len(parts.stages.start)] - 1
+    runs, slots = len(parts.stages.start), Slots(slots_in(limits, way % 2), slots_in(limits, way // 2))
+    cap = parts.chunks.begin[runs] - 1
     while cap >= 0:
         if count == len(room.found.t):
-            count = drop_worse(room, len(parts.stages.start), len(modes.stage), count, most)
+            count = drop_worse(room, runs, len(modes.stage), count, most)
         if count == len(room.found.t):
             return -1, most
         place_set(fit, tile, resident, room.found, count)
-        if not choose_chunks(parts, fit, limits, room.streamed, room.found, count, cap):
+        if not choose_chunks(parts, fit, limits, room.streamed, room.found, count, cap, slots):
             break
-        if cap == parts.chunks.begin[len(parts.stages.start)] - 1 and not are_others(room, count):
+        if cap == parts.chunks.begin[runs] - 1 and not are_others(room, runs, count, way):
             break
         bursts, _ = stored_bursts(parts, lying, room.found, count)
         cap = fewer_than(parts, lying, room.found, count)
@@ -98,6 +104,12 @@ def offer_chunks(
             most = min(most, worst_of(room.best))
             count += 1
     return count, most
+
+
+@kernel
+def slots_in(limits: Limits, is_single: int) -> int:
+    """Return the slots that there are, or one."""
+    return 1 if is_single else limits.slots
 
 
 @kernel
@@ -139,6 +151,17 @@ def traffic_parts(rates: Rates, traffic: Traffic, at: int) -> tuple[int, int]:
 
 
 @kernel
+def turn_parts(rates: Rates, traffic: Traffic, at: int, compute: int, last: int) -> int:
+    """Return the parts in which mapping ``at`` computes and moves what takes turns with that in a single slot.
+
+    Of those in which it computes, ``last`` are of the last stage: what it stores meets those of all others.
+    """
+    stores = traffic.turns[at] * rates.burst * PARTS // (rates.channels * rates.cycle)
+    loads = traffic.waits[at] * rates.burst * PARTS // (rates.channels * rates.cycle)
+    return last + max(stores, compute - last) + loads
+
+
+@kernel
 def weigh(
     parts: Parts, lying: Lying, modes: Modes, rates: Rates, aim: Aim, compute: int, most: int, room: Room, at: int
 ) -> int:
@@ -146,9 +169,10 @@ def weigh(
 
     Fill in what it moves, and its effort, unless it costs more than ``most`` anyway.
     """
-    weigh_traffic(parts, lying, room.found, at, rates.window_bits, room.traffic)
+    weigh_traffic(parts, lying, room.found, at, rates.window_bits, room.streamed, room.traffic)
     transfer, exposed = traffic_parts(rates, room.traffic, at)
-    bound = cost_of(aim, max(compute, transfer) + exposed, compute, room.traffic.bursts[at]) + aim.trees
+    in_turn = turn_parts(rates, room.traffic, at, compute, room.floors[len(room.floors) - 1] * PARTS)
+    bound = cost_of(aim, max(in_turn, transfer) + exposed, compute, room.traffic.bursts[at]) + aim.trees
     if bound > most:
         return bound
     return weigh_stages(parts, modes, rates, aim, compute, transfer, exposed, most, room, at)
@@ -163,14 +187,14 @@ def weigh_stages(
 
     Stages are left out once it costs more than ``most`` by those before; ``compute`` is what all take at least.
     """
-    error = trees = most_trees = first = steps = mode = 0
+    error = trees = most_trees = first = last = steps = mode = 0
     traffic = room.traffic
     while mode < len(modes.stage):
         stage = modes.stage[mode]
         least, longest, own_trees, more_trees = weigh_either(parts, modes, aim, mode, room, at)
         steps += room.effort.steps[at * len(modes.stage) + mode]
         mode += count_modes(modes, mode)
-        first = first if stage else least
+        first, last = first if stage else least, least
         compute += least - room.floors[stage] * PARTS
         error += longest - least
         trees += own_trees
@@ -179,6 +203,7 @@ def weigh_stages(
         if bound > most:
             return bound
     at_once = max(compute, transfer) + exposed
+    transfer = max(transfer, turn_parts(rates, traffic, at, compute, last))
     if 2 * traffic.window[at] > rates.window_bits or rates.single_slot:
         loading = traffic.inputs[at] * rates.burst * PARTS // rates.channels
         loading += traffic.loads[at] * rates.answer * PARTS

@@ -131,7 +131,7 @@ def cost_of_tile(parts: Parts, gauge: Gauge, fit: Tiles, at: int, i: int, j: int
 def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, is_held: int) -> bool:
     """Fill in what tile ``at`` takes at least: its stages, and its inputs, operands, outputs and weights.
 
-    If it ``is_held`` on chip, chunks are as large as there is room; return whether the least of all runs have any.
+    If it ``is_held`` on chip, chunks are as large as there is room once; return whether the least of all runs have any.
     """
     stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
     i, j, k, last = fit.t[at], fit.h[at], fit.w[at], len(stages.n)
@@ -145,7 +145,7 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, 
         if not is_held:
             size = stages.n[stage]
         elif stage == stages.start[run]:
-            size = roomiest(parts, limits, kept, i, j, k, run)
+            size = roomiest(parts, limits, kept, i, j, k, run, 1)
             if size == 0:
                 return False
         tiles = some_tiles(t, h, w, i, j, k, stage + 1)
@@ -191,17 +191,18 @@ def leaves_room(parts: Parts, limits: Limits, i: int, j: int, k: int) -> bool:
     kept = kept_bits(parts.stages, t, h, w, i, j, k)
     cold_kept = kept_bits(parts.stages, t, h, w, cold_i, cold_j, cold_k)
     for run in range(len(parts.stages.start)):
-        most = roomiest(parts, limits, kept, i, j, k, run)
-        if most > roomiest(parts, limits, cold_kept, cold_i, cold_j, cold_k, run):
-            return True
+        for slots in (1, limits.slots):
+            most = roomiest(parts, limits, kept, i, j, k, run, slots)
+            if most > roomiest(parts, limits, cold_kept, cold_i, cold_j, cold_k, run, slots):
+                return True
     return False
 
 
 @kernel
-def roomiest(parts: Parts, limits: Limits, kept: int, i: int, j: int, k: int, run: int) -> int:
+def roomiest(parts: Parts, limits: Limits, kept: int, i: int, j: int, k: int, run: int, slots: int) -> int:
     """Return the channels of the largest chunk of a run that a tile has room for, but for weights; 0 for none.
 
-    Whatever runs, intermediate tensors have ``kept`` bits.
+    Whatever runs, intermediate tensors have ``kept`` bits. Chunks of the output fit so often as there are ``slots``.
     """
     stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
     left = limits.intermediate_bits - kept - ends_bits(stages, t, h, w, i, j, k, run)
@@ -214,7 +215,8 @@ def roomiest(parts: Parts, limits: Limits, kept: int, i: int, j: int, k: int, ru
     if run == len(stages.start) - 1:
         last, tiles = len(stages.n), t.tiles[i] * h.tiles[j] * w.tiles[k]
         out = new_positions(t, h, w, i, j, k, last) * stages.bits[last]
-        slots = 1 if tiles == 1 and out * stages.channels[last] <= limits.output_bits else limits.slots
+        if tiles == 1 and out * stages.channels[last] <= limits.output_bits:
+            slots = 1
         most = min(most, limits.output_bits // slots // max(out, 1))
     place = largest_up_to(parts.chunks, run, most)
     return parts.chunks.size[place] if place >= 0 else 0

@@ -28,7 +28,9 @@ SEEN = 1024
 class Traffic(NamedTuple):
     """Per mapping: bursts of inputs and of all; loads of inputs, visits of DRAM rows, stores; bursts nothing hides.
 
-    And the bits of the input of a tile, with its operands where these come in all channels.
+    And the bits of the input of a tile, with its operands where these come in all channels. And where only one of them
+    fits at a time, bursts that are stored in ``turns`` with the last stage, and of weights for which the array
+    ``waits``.
     """
 
     inputs: Words
@@ -38,6 +40,8 @@ class Traffic(NamedTuple):
     stores: Words
     exposed: Words
     window: Words
+    turns: Words
+    waits: Words
 
 
 class Modes(NamedTuple):
@@ -91,8 +95,10 @@ class Seen(NamedTuple):
 
 
 @kernel
-def weigh_traffic(parts: Parts, lying: Lying, found: Found, at: int, capacity: int, traffic: Traffic) -> None:
-    """Fill in what mapping ``at`` moves; the input buffer has so much ``capacity``."""
+def weigh_traffic(
+    parts: Parts, lying: Lying, found: Found, at: int, capacity: int, streamed: Words, traffic: Traffic
+) -> None:
+    """Fill in what mapping ``at`` moves; the input buffer has so much ``capacity``; ``streamed``: see stream_rest."""
     stages, t, h, w, reads = parts.stages, parts.t, parts.h, parts.w, len(lying.tensor)
     window, inputs, seen, first = window_bits(stages, t, h, w, found.t[at], found.h[at], found.w[at]), 0, 0, 0
     is_sliced = window > capacity
@@ -105,7 +111,7 @@ def weigh_traffic(parts: Parts, lying: Lying, found: Found, at: int, capacity: i
     outputs, visits = stored_bursts(parts, lying, found, at)
     besides = bursts_besides(parts, lying, found.t[at], found.h[at], found.w[at])
     chunk = found.chunk[(len(stages.start) - 1) * len(found.t) + at]
-    weights, of_first = weight_bursts_of(parts, found, at, lying.burst_bits)
+    weights, of_first, traffic.waits[at] = weight_bursts_of(parts, found, at, lying.burst_bits, streamed)
     last, tiles = len(stages.n), active_tiles(parts, found, at, len(stages.n))
     traffic.inputs[at], traffic.bursts[at] = inputs, inputs + outputs + besides + weights
     traffic.loads[at], traffic.visits[at] = (
@@ -113,6 +119,7 @@ def weigh_traffic(parts: Parts, lying: Lying, found: Found, at: int, capacity: i
         seen + visits + weights // lying.page_bursts,
     )
     traffic.stores[at] = tiles * ceiling(stages.channels[last], parts.chunks.size[chunk])
+    traffic.turns[at] = outputs if found.slots[at] == 1 and traffic.stores[at] > 1 else 0
     traffic.exposed[at] = ceiling(first, tiles) + of_first + ceiling(outputs, traffic.stores[at])
     for i in range(len(lying.stored)):
         traffic.stores[at] += active_tiles(parts, found, at, lying.stored[i])
@@ -171,18 +178,22 @@ def active_tiles(parts: Parts, found: Found, at: int, tensor: int) -> int:
 
 
 @kernel
-def weight_bursts_of(parts: Parts, found: Found, at: int, burst_bits: int) -> tuple[int, int]:
-    """Return the bursts of all weight loads, and those of the first."""
-    stages, total, first = parts.stages, 0, 0
+def weight_bursts_of(parts: Parts, found: Found, at: int, burst_bits: int, streamed: Words) -> tuple[int, int, int]:
+    """Return the bursts of all weight loads, those of the first, and those of chunks of which no two fit."""
+    stages, total, first, waits, runs = parts.stages, 0, 0, 0, len(parts.stages.start)
+    begin = found.resident[at] * (runs + 1)
     for i in range(len(stages.n)):
         if stages.has_weights[i]:
             chunk = chunk_of(parts, found, at, i)
             each = stages.c[i] * stages.kernel_bits[i] + stages.bias_bits[i]
             once = chunked_bursts(stages.n[i], chunk, each, burst_bits)
             stays = parts.sets[found.resident[at] * len(stages.n) + i]
-            total += once * (1 if stays else active_tiles(parts, found, at, i + 1))
+            loaded = once * (1 if stays else active_tiles(parts, found, at, i + 1))
+            if not stays and 2 * chunk * streamed[begin + stages.run[i]] > streamed[begin + runs]:
+                waits += loaded
+            total += loaded
             first = first if first else ceiling(chunk * each, burst_bits)
-    return total, first
+    return total, first, waits
 
 
 @kernel

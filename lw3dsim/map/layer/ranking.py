@@ -24,6 +24,7 @@ from lw3dsim.map.layer.tiling import (
     WEIGHTS_OUTER,
     Tiling,
     bursts_of_rows,
+    held_slots,
     input_bursts,
     input_repeats,
     input_tiles,
@@ -35,6 +36,8 @@ from lw3dsim.map.layer.tiling import (
     total_steps,
     weight_loads,
     weight_repeats,
+    weight_sets,
+    weight_tiles,
     weights_fit,
 )
 
@@ -195,17 +198,18 @@ def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, costed: Cost
         exposed = ceiling(inputs, loads) + first_weights + ceiling(outputs, stores)
         exposed = exposed * times.burst // times.channels
         asked = repeats * loads * times.latency
-        ticks = estimate(compute, transfer, asked, task.limits.slots) + exposed
+        waits = single_ticks(task, at, order, repeats * inputs, weights, outputs)
+        ticks = estimate(compute, transfer, asked, waits, task.limits.slots) + exposed
         # Full tiles are most of the work: what they take to multiply rules out most of what is left.
         while closeness < 2 and is_worth(kept, aim, ticks, compute, bursts, 1):
             if closeness == 0:
                 compute, closeness = max(compute, filling + full_tiles(task, at, pixels)), 1
             else:
-                most = most_compute(kept, aim, transfer, asked, exposed, bursts, task.limits.slots)
+                most = most_compute(kept, aim, transfer, asked, waits, exposed, bursts, task.limits.slots)
                 compute = compute_ticks(task, at, most, costed)
                 # Above ``most`` it is a bound, which may be too low for the other order.
                 closeness = 2 if compute <= most else 1
-            ticks = estimate(compute, transfer, asked, task.limits.slots) + exposed
+            ticks = estimate(compute, transfer, asked, waits, task.limits.slots) + exposed
         if is_worth(kept, aim, ticks, compute, bursts, 1):
             insert(kept, aim, ticks, compute, bursts, visits, order, task.mode, at)
 
@@ -218,13 +222,37 @@ def turns_of(sources: int, loads: int, weights: int, stores: int) -> int:
 
 
 @kernel
-def estimate(compute: int, transfer: int, asked: int, slots: int) -> int:
-    """Return ticks. A slot is refilled only after its step: what loads, answers and computes shares the slots."""
-    return max(compute, transfer, (transfer + compute + asked) // slots)
+def single_ticks(task: Task, at: Tiling, order: int, inputs: int, weights: int, outputs: int) -> int:
+    """Return the ticks of all bursts, and answers, of tiles of which only one fits: nothing computes meanwhile."""
+    layer, times, choices = task.layer, task.times, task.choices
+    held, stores = held_slots(task, at), layer.groups * choices.n.parts[at.n] * spatial_tiles(choices, at)
+    bursts = answers = 0
+    loads = input_tiles(layer, choices, at)
+    if held.ifmap == 1 and loads > 1:
+        bursts += inputs
+        answers += input_repeats(layer, choices, at, order) * loads
+    if held.weight == 1 and weight_tiles(layer, choices, at) > 1:
+        bursts += weights
+        sets = weight_sets(layer)
+        answers += weight_tiles(layer, choices, at) // sets * weight_repeats(layer, choices, at, order)
+    if held.ofmap == 1 and stores > 1:
+        bursts += outputs
+    return bursts * times.burst // times.channels + answers * times.latency
 
 
 @kernel
-def most_compute(kept: Kept, aim: Aim, transfer: int, asked: int, exposed: int, bursts: int, slots: int) -> int:
+def estimate(compute: int, transfer: int, asked: int, waits: int, slots: int) -> int:
+    """Return ticks. A slot is refilled only after its step: what loads, answers and computes shares the slots.
+
+    The array ``waits`` for what has a single slot.
+    """
+    return max(compute + waits, transfer, (transfer + compute + asked) // slots)
+
+
+@kernel
+def most_compute(
+    kept: Kept, aim: Aim, transfer: int, asked: int, waits: int, exposed: int, bursts: int, slots: int
+) -> int:
     """Return the ticks of computing with which a tiling may still come before the last of ``kept``."""
     worst = kept.first[len(kept.first) - 1]
     most = aim.most - exposed
@@ -237,7 +265,7 @@ def most_compute(kept: Kept, aim: Aim, transfer: int, asked: int, exposed: int, 
             return INFINITE
         most = worst - aim.burst_ticks * bursts - aim.own_ticks - exposed
     most_busy = most if aim.busy_parts == 0 else ((most + 1) * BUSY_PARTS - 1) // (BUSY_PARTS + aim.busy_parts)
-    return min(most_busy, (most + 1) * slots - 1 - transfer - asked)
+    return min(most_busy, most - waits, (most + 1) * slots - 1 - transfer - asked)
 
 
 @kernel

@@ -29,12 +29,9 @@ from lw3dsim.map.layer.tiling import (
     Task,
     Tiling,
     Times,
+    held_slots,
     ifmap_bits,
-    input_tiles,
     ofmap_bits,
-    slots_of,
-    spatial_tiles,
-    weight_tiles,
 )
 from lw3dsim.tensor.layout import block_sizes, plain_rows
 
@@ -160,9 +157,9 @@ def _rows(kept: Kept) -> list[dict[str, int]]:
 
 
 def _mapping(task: Task, row: dict[str, int]) -> Mapping:
-    layer, limits, choices = task.layer, task.limits, task.choices
+    choices = task.choices
     at = Tiling(n=row["n"], c=row["c"], t=row["t"], h=row["h"], w=row["w"])
-    groups, n_parts = layer.groups, choices.n.parts[at.n]
+    slots = held_slots(task, at)
     return Mapping(
         n=int(choices.n.size[at.n]),
         c=int(choices.c.size[at.c]),
@@ -171,9 +168,9 @@ def _mapping(task: Task, row: dict[str, int]) -> Mapping:
         w=int(choices.w.size[at.w]),
         order=ORDERS[row["order"]],
         parallel=PARALLEL_MODES[row["mode"]],
-        ifmap_slots=slots_of(limits, input_tiles(layer, choices, at)),
-        weight_slots=slots_of(limits, weight_tiles(layer, choices, at)),
-        ofmap_slots=slots_of(limits, groups * n_parts * spatial_tiles(choices, at)),
+        ifmap_slots=slots.ifmap,
+        weight_slots=slots.weight,
+        ofmap_slots=slots.ofmap,
     )
 
 
@@ -185,19 +182,18 @@ def _too_small(task: Task, arch: Accelerator) -> MappingError:
     whole_c = at._replace(c=0)
     capacity = arch.buffers.capacity_bits
     needs = {
-        "ifmap": ifmap_bits(layer, choices, at) * slots_of(limits, input_tiles(layer, choices, at)),
-        "weight": weight_bits(layer, choices.n.size[at.n], choices.c.size[at.c], 1) * limits.slots,
-        "ofmap": min(ofmap_bits(layer, choices, place) for place in (at, whole_c)) * limits.slots,
+        "ifmap": ifmap_bits(layer, choices, at),
+        "weight": weight_bits(layer, choices.n.size[at.n], choices.c.size[at.c], 1),
+        "ofmap": min(ofmap_bits(layer, choices, place) for place in (at, whole_c)),
     }
-    lower = " or lower buffers.slots" if arch.buffers.slots > 1 else ""
     if arch.buffers.is_whole:
         banks = sum(max(-(-int(bits) // limits.bank_bits), limits.least_banks) for bits in needs.values())
-        remedy = f"they need at least {banks} banks; raise it{lower}"
+        remedy = f"they need at least {banks} banks; raise it"
         return MappingError("buffers.shared_kib", f"{limits.banks} banks hold no tiles ({remedy})")
     for name, bits in needs.items():
         need, have = -(-int(bits) // KIB_BITS), capacity[name] // KIB_BITS
         if need > have:
-            remedy = f"needs at least {need} KiB; raise it{lower}"
+            remedy = f"needs at least {need} KiB; raise it"
             return MappingError(f"buffers.{name}_kib", f"{have} KiB hold no tile ({remedy})")
     return MappingError(
         "buffers",

@@ -79,6 +79,14 @@ class Task(NamedTuple):
     choices: Choices
 
 
+class Held(NamedTuple):
+    """The slots of each buffer."""
+
+    ifmap: int
+    weight: int
+    ofmap: int
+
+
 class Tiling(NamedTuple):
     """A tiling: which of the candidate sizes along every axis."""
 
@@ -146,9 +154,8 @@ def weight_tiles(layer: Layer, choices: Choices, at: Tiling) -> int:
 @kernel
 def weights_fit(task: Task, at: Tiling) -> bool:
     """Return whether the largest weight tile of a tiling fits its buffer; ``n`` and ``c`` alone decide."""
-    layer, limits, choices = task.layer, task.limits, task.choices
-    weights = weight_bits(layer, choices.n.size[at.n], choices.c.size[at.c], 1)
-    return weights * slots_of(limits, weight_tiles(layer, choices, at)) <= limits.weight_bits
+    choices = task.choices
+    return weight_bits(task.layer, choices.n.size[at.n], choices.c.size[at.c], 1) <= task.limits.weight_bits
 
 
 @kernel
@@ -158,14 +165,13 @@ def tiles_fit(task: Task, at: Tiling) -> bool:
     stores = layer.groups * choices.n.parts[at.n] * spatial_tiles(choices, at)
     if stores * choices.c.parts[at.c] > limits.max_steps:
         return False
-    outputs = ofmap_bits(layer, choices, at) * slots_of(limits, stores)
+    outputs = ofmap_bits(layer, choices, at)
     if outputs > limits.ofmap_bits:
         return False
-    inputs = ifmap_bits(layer, choices, at) * slots_of(limits, input_tiles(layer, choices, at))
+    inputs = ifmap_bits(layer, choices, at)
     if inputs > limits.ifmap_bits or limits.banks == 0:
         return inputs <= limits.ifmap_bits
     weights = weight_bits(layer, choices.n.size[at.n], choices.c.size[at.c], 1)
-    weights *= slots_of(limits, weight_tiles(layer, choices, at))
     return banks_of(limits, inputs) + banks_of(limits, weights) + banks_of(limits, outputs) <= limits.banks
 
 
@@ -176,9 +182,37 @@ def banks_of(limits: Limits, bits: int) -> int:
 
 
 @kernel
-def slots_of(limits: Limits, tiles: int) -> int:
-    """Return the slots of a buffer: all of it is one slot where a single tile is all there is."""
-    return 1 if tiles == 1 else limits.slots
+def held_slots(task: Task, at: Tiling) -> Held:
+    """Return the slots of each buffer under a tiling that fits: as many as there is room for.
+
+    Of a shared memory inputs have what they can first, then weights.
+    """
+    layer, limits, choices = task.layer, task.limits, task.choices
+    inputs, outputs = ifmap_bits(layer, choices, at), ofmap_bits(layer, choices, at)
+    weights = weight_bits(layer, choices.n.size[at.n], choices.c.size[at.c], 1)
+    stores = layer.groups * choices.n.parts[at.n] * spatial_tiles(choices, at)
+    ifmap_room, weight_room, ofmap_room = limits.ifmap_bits, limits.weight_bits, limits.ofmap_bits
+    if limits.banks:
+        ifmap_room = bits_left(limits, banks_of(limits, weights) + banks_of(limits, outputs))
+    ifmap = slots_of(limits, input_tiles(layer, choices, at), inputs, ifmap_room)
+    if limits.banks:
+        weight_room = bits_left(limits, banks_of(limits, ifmap * inputs) + banks_of(limits, outputs))
+    weight = slots_of(limits, weight_tiles(layer, choices, at), weights, weight_room)
+    if limits.banks:
+        ofmap_room = bits_left(limits, banks_of(limits, ifmap * inputs) + banks_of(limits, weight * weights))
+    return Held(ifmap, weight, slots_of(limits, stores, outputs, ofmap_room))
+
+
+@kernel
+def bits_left(limits: Limits, banks: int) -> int:
+    """Return what is left of a shared memory where so many ``banks`` are taken."""
+    return (limits.banks - banks) * limits.bank_bits
+
+
+@kernel
+def slots_of(limits: Limits, tiles: int, bits: int, room: int) -> int:
+    """Return the slots of a buffer: one where a single tile is all there is, else as many as have room."""
+    return 1 if tiles == 1 else max(min(limits.slots, room // max(bits, 1)), 1)
 
 
 @kernel

@@ -317,3 +317,13 @@ def test_the_default_search_is_near_a_wide_one(case):
     algorithm = candidates(layer, "direct", 4, 4)[0]
     problem = make_problem(layer, (shape,), layer.output_shape((shape,)), algorithm, arch)
     assert run_problem(problem, arch).latency_cycles <= 1.01 * run_problem(problem, arch, most=40).latency_cycles
+
+
+@settings(thorough, max_examples=20)
+@given(small_layers())
+def test_a_mapping_that_is_found_can_be_written_down(problem):
+    try:
+        (found, *_) = search(problem, ARCH, make_clocks(ARCH))
+    except MappingError:
+        return
+    assert msgspec.convert(msgspec.json.decode(msgspec.json.encode(found.mapping)), Mapping) == found.mapping

@@ -168,9 +168,9 @@ def _mapping(task: Task, row: dict[str, int]) -> Mapping:
         w=int(choices.w.size[at.w]),
         order=ORDERS[row["order"]],
         parallel=PARALLEL_MODES[row["mode"]],
-        ifmap_slots=slots.ifmap,
-        weight_slots=slots.weight,
-        ofmap_slots=slots.ofmap,
+        ifmap_slots=int(slots.ifmap),
+        weight_slots=int(slots.weight),
+        ofmap_slots=int(slots.ofmap),
     )
 
 

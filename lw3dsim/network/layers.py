@@ -218,10 +218,6 @@ def _cost(run: LayerRun, arch: Accelerator, price: Price) -> float:
     return price.of(run.latency_cycles, run.dram_bytes) + price.row * run.dram.activates + price.pj * own
 
 
-# Of layers without weights so many times as many mappings are simulated.
-MORE = 3
-
-
 @kept(65536)
 def run_problem(
     problem: Problem,
@@ -231,13 +227,12 @@ def run_problem(
     most: int = CANDIDATES,
     quanta: Quanta | None = None,
 ) -> LayerRun:
-    """Search mappings of ``problem``, simulate the ``most`` promising, keep the best by simulation.
+    """Search mappings of ``problem``, simulate the ``most`` promising, or as LayerSearch has it; keep the best.
 
     The best is the cheapest by ``price``, without one the fastest: latencies within 1/200
     count as equal; then fewer DRAM bytes, then the mapper's order decide. Tiles are whole blocks as its tensors
     lie, or ``quanta``.
     """
-    most *= 1 if problem.has_weights else MORE
     return best_run(LayerSearch(problem=problem, arch=arch, price=price, most=most, quanta=quanta), engine)
 
 
@@ -249,13 +244,13 @@ def _candidates(asked: LayerSearch) -> list[Candidate]:
     """
     price, problem, arch, clocks = asked.price, asked.problem, asked.arch, asked.clocks
     if price is None or not price.pj:
-        return search(problem, arch, clocks, keep=asked.most, burst_ticks=asked.burst_ticks, quanta=asked.quanta)
+        return search(problem, arch, clocks, keep=asked.keep, burst_ticks=asked.burst_ticks, quanta=asked.quanta)
     price = at_work(price.counted(clocks), [problem], arch)
     near = search(
         problem,
         arch,
         clocks,
-        keep=NEAR * asked.most,
+        keep=NEAR * asked.keep,
         burst_ticks=asked.burst_ticks,
         tree_ticks=price.in_ticks(price.of_trees(problem, arch), clocks),
         busy_parts=round(price.busy / price.cycle * BUSY_PARTS),
@@ -267,7 +262,11 @@ def _candidates(asked: LayerSearch) -> list[Candidate]:
         own = price.pj * onchip_pj([stage], tally.events, arch, [Sparsity()]) + price.busy * tally.array_cycles
         own += price.row * one.rows
         spent.append(replace(one, own_ticks=price.in_ticks(own, clocks)))
-    return sorted(spent, key=lambda one: one.ticks + asked.burst_ticks * one.bursts + one.own_ticks)[: asked.most]
+    return sorted(spent, key=lambda one: one.ticks + asked.burst_ticks * one.bursts + one.own_ticks)[: asked.keep]
+
+
+# Of layers without weights so many times as many mappings are simulated.
+MORE = 3
 
 
 class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
@@ -284,6 +283,11 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
     def question(self) -> object:
         """See Search."""
         return "layer", self.problem, self.arch, named_by(self.arch), self.price, self.most, self.quanta
+
+    @property
+    def keep(self) -> int:
+        """Mappings that are simulated: more than ``most`` of a layer without weights, whose estimates are less sure."""
+        return self.most if self.problem.has_weights else MORE * self.most
 
     @once
     def clocks(self) -> Clocks:

@@ -5,7 +5,6 @@ See "Vector unit" in ``docs/microarchitecture.md``.
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +17,7 @@ from lw3dsim.machine.vector import beside
 from lw3dsim.rtl.boxes import Box, alike
 from lw3dsim.rtl.fields import packed, raised
 from lw3dsim.rtl.inner import Runs
+from lw3dsim.rtl.inverses import inverse_of
 from lw3dsim.rtl.notes import Block, Fresh, Happening, Results
 from lw3dsim.rtl.orders import OF_FRAMES, Elsewhere, Part, parts_of, runs_from
 from lw3dsim.rtl.program import Maker
@@ -36,24 +36,6 @@ NOWHERE = Lie(first=0)
 # What lanes make of the operands of a group, as in ``sv/lw_lanes.sv``; means are sums that are divided.
 KINDS = {"sum": 1, "avg": 1, "max": 2, "product": 3, "trg": 4}
 MEANS = ("avg", "trg")
-
-
-def inverse_of(by: int, bits: int) -> tuple[int, int, int]:
-    """Return (m, c, s) so that (v m + c) >> s is v / ``by`` rounded half up, of sums v of ``by`` values of ``bits``.
-
-    Let n be ``by``, m next to 2^s / n, and e = m n - 2^s. Of v = q n + r, where q is what v / n rounds to, so that
-    -floor(n / 2) <= r < ceil(n / 2), v m + c is q 2^s + (q e + r m + c). The bracket has to stay within 0 and 2^s - 1
-    for all |q| <= 2^(bits - 1): c makes up for the least of it, and the smallest s is taken that leaves room for the
-    most. It needs m > e + 2^bits |e|, so that m has no more bits than v.
-    """
-    for shift in itertools.count((by - 1).bit_length()):
-        inverse = ((2 << shift) // by + 1) // 2
-        error = inverse * by - (1 << shift)
-        strayed = abs(error) << (bits - 1)
-        offset = by // 2 * inverse + strayed
-        if strayed + (by - 1) // 2 * inverse + offset < 1 << shift:
-            return inverse, offset, shift
-    raise AssertionError("some power of two is near enough to a multiple")
 
 
 class Run(NamedTuple):

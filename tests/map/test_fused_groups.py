@@ -369,21 +369,23 @@ def most(changes):
 @given(chains())
 def test_search_finds_what_brute_force_finds(chain):
     group = fusable(chain)
-    found = enumerate_group(group, SMALL, CLOCKS, FAST)
-    assume(0 < len(found) < 150)
-    assume(int(found.costs.steps.sum()) < 10_000)
-    mappings = [found.mapping(i) for i in range(len(found))]
-    schedules = [build_group_schedule(group, mapping, SMALL, CLOCKS) for mapping in mappings]
-    least = min(schedule.total_bursts for schedule in schedules)
-    assert search_group(group, SMALL, CLOCKS, THRIFTY)[0].dram_bytes == least * CLOCKS.burst_bytes
-    latencies = [simulate_schedule(schedule, CLOCKS).latency_cycles for schedule in schedules]
-    moved = [schedule.total_bursts * CLOCKS.burst_bytes for schedule in schedules]
+    # Where bytes cost next to nothing, chunks that fill their buffer are not looked at in large groups.
     for price in (FAST, THRIFTY):
+        found = enumerate_group(group, SMALL, CLOCKS, price)
+        assume(0 < len(found) < 150)
+        assume(int(found.costs.steps.sum()) < 10_000)
+        mappings = [found.mapping(i) for i in range(len(found))]
+        schedules = [build_group_schedule(group, mapping, SMALL, CLOCKS) for mapping in mappings]
+        latencies = [simulate_schedule(schedule, CLOCKS).latency_cycles for schedule in schedules]
+        moved = [schedule.total_bursts * CLOCKS.burst_bytes for schedule in schedules]
         run = run_group(group, SMALL, price, most=len(found))
         cheapest = min(price.of(*figures) for figures in zip(latencies, moved, strict=True))
         assert math.isclose(price.of(run.latency_cycles, run.dram_bytes), cheapest)
-    # The few that are simulated by default are the best by an estimate: of 700 such groups the worst was 21% off.
-    assert run_group(group, SMALL, FAST).latency_cycles <= min(latencies) * 1.3 + 64
+        if price == FAST:
+            # Few are simulated by default, the best by an estimate: of 700 such groups the worst was 21% off.
+            assert run_group(group, SMALL, FAST).latency_cycles <= min(latencies) * 1.3 + 64
+        else:
+            assert search_group(group, SMALL, CLOCKS, THRIFTY)[0].dram_bytes == min(moved)
 
 
 @thorough

@@ -6,14 +6,6 @@ import pytest
 import yaml
 
 from lw3dsim import execute, simulate
-from lw3dsim.account.simulated import Unit
-from lw3dsim.describe.accelerator_file import load_arch
-from lw3dsim.describe.workload_file import load_workload
-from lw3dsim.map.layer.price import BYTES_ONLY
-from lw3dsim.network.chains import group_along
-from lw3dsim.network.fusion import run_group
-from lw3dsim.network.layers import fewest_bytes
-from lw3dsim.rtl.covered import group_refusal
 
 # Half a bottleneck deep in a network: small tensors, large weights, and a shortcut that comes from DRAM.
 NETWORK = """
@@ -98,11 +90,3 @@ def test_the_search_finds_it_and_nothing_moves_less(deep, tmp_path, cli):
     assert unit["sliced"]
     (again,) = simulate(deep, "edge_small", overrides=SIZES, mapping=path).record.layers
     assert (again.mapping, again.dram_bytes) == (group.mapping, group.dram_bytes)
-
-
-def test_a_core_says_that_it_does_not_run_it(deep):
-    network, arch = load_workload(deep), load_arch("edge_small", overrides=SIZES)
-    problems = [fewest_bytes(network, layer, arch, "direct")[1] for layer in network.layers]
-    group = group_along(network, problems, (0, 1, 2), dict.fromkeys(network.shapes, ()))
-    run = run_group(group, arch, BYTES_ONLY)
-    assert "chunk by chunk" in group_refusal(Unit(layers=network.layers, run=run), run.work, arch)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lw3dsim.arithmetic.number import Number, divided
-from lw3dsim.rtl.vectors import inverse_of
+from lw3dsim.rtl.inverses import inverse_of
 
 INTEGER = Number(name="integer", bits=8, dtype="int64")
 

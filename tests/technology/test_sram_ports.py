@@ -51,9 +51,9 @@ def schedule_on(arch, kind, mapping=None):
     return mapping, build_schedule(problem, mapping, arch, clocks)
 
 
-def latency(arch, kind):
+def latency(arch, kind, keep=4):
     clocks, problem = make_clocks(arch), problem_on(arch, kind)
-    schedules = [build_schedule(problem, m.mapping, arch, clocks) for m in search(problem, arch, clocks)]
+    schedules = [build_schedule(problem, m.mapping, arch, clocks) for m in search(problem, arch, clocks, keep=keep)]
     return min(simulate_schedule(schedule, clocks).latency_cycles for schedule in schedules)
 
 
@@ -88,7 +88,10 @@ def test_without_a_second_slot_dma_and_array_never_meet():
 @pytest.mark.parametrize("kind", LAYERS)
 def test_pauses_are_all_that_one_bank_costs_where_dram_is_ample(kind):
     # Every port cycle of a tile that passes while the array computes is one that it computes later.
-    mapping, free = schedule_on(AMPLE, kind)
+    found = [one.mapping for one in search(problem_on(AMPLE, kind), AMPLE, make_clocks(AMPLE), keep=16)]
+    # What has a single slot is moved while nothing computes.
+    mapping = max(found, key=lambda one: one.ifmap_slots + one.weight_slots + one.ofmap_slots)
+    _, free = schedule_on(AMPLE, kind, mapping)
     arch = with_buffers(AMPLE, ifmap_banks=1, weight_banks=1, ofmap_banks=1)
     _, shared = schedule_on(arch, kind, mapping)
     timings = [simulate_schedule(schedule, make_clocks(arch)) for schedule in (free, shared)]
@@ -146,7 +149,8 @@ def test_larger_and_wider_never_cost_time_where_macros_are_slower_than_the_clock
     arch = msgspec.structs.replace(ARCH, clock_mhz=3000)
     assert buffers(arch)["ifmap"].cycles_per_access == 3
     sizes = [with_buffers(arch, **{field: getattr(ARCH.buffers, field) * scale}) for scale in (1, 2, 4, 8)]
-    times = [latency(bigger, "dense") for bigger in sizes]
+    # Of few candidates the best by simulation may be left out.
+    times = [latency(bigger, "dense", keep=16) for bigger in sizes]
     assert all(later <= earlier * 1.001 for earlier, later in itertools.pairwise(times))
 
 

@@ -226,7 +226,7 @@ def single_ticks(task: Task, at: Tiling, order: int, inputs: int, weights: int, 
     """Return the ticks of all bursts, and answers, of tiles of which only one fits: nothing computes meanwhile."""
     layer, times, choices = task.layer, task.times, task.choices
     held, stores = held_slots(task, at), layer.groups * choices.n.parts[at.n] * spatial_tiles(choices, at)
-    bursts = answers = 0
+    bursts = answers = opened = 0
     loads = input_tiles(layer, choices, at)
     if held.ifmap == 1 and loads > 1:
         bursts += inputs
@@ -237,7 +237,8 @@ def single_ticks(task: Task, at: Tiling, order: int, inputs: int, weights: int, 
         answers += weight_tiles(layer, choices, at) // sets * weight_repeats(layer, choices, at, order)
     if held.ofmap == 1 and stores > 1:
         bursts += outputs
-    return bursts * times.burst // times.channels + answers * times.latency
+        opened = stores
+    return bursts * times.burst // times.channels + answers * times.latency + opened * times.opening
 
 
 @kernel

@@ -131,7 +131,6 @@ def our_memories(kib: int) -> dict[str, tuple[str, list[str]]]:
     parts = {"ifmap": kib // 4, "weight": kib // 4, "ofmap": kib // 2}
     three = [f"buffers.{name}_kib={part}" for name, part in parts.items()]
     return {
-        "single": ("edge_shared", [*shared, "buffers.slots=1"]),
         "shared": ("edge_shared", shared),
         "three": ("edge_base", [*three, "buffers.intermediate_share=auto"]),
     }

@@ -33,7 +33,7 @@ TOOLS = ("ours", "accelforge")
 REQUEST = {"algorithm": "direct", "fusion": "auto", "objective": "dram_bytes_only"}
 TITLES = {
     "chain": "chain", "kib": "KiB", "compulsory_bytes": "compulsory", "accelforge_bytes": "AccelForge",
-    "accelforge_cpu_s": "CPU s", "single_bytes": "ours, one slot", "shared_bytes": "ours, shared",
+    "accelforge_cpu_s": "CPU s", "shared_bytes": "ours, shared",
     "three_bytes": "ours, three", "shared_cpu_s": "CPU s, shared", "three_cpu_s": "three",
 }  # fmt: skip
 

@@ -10,6 +10,7 @@ import click
 
 from lw3dsim.cli.command import Group
 from lw3dsim.cli.options import format_option, prepared_run, print_csv, progress_bar, put, run_options
+from lw3dsim.errors import InputError
 from lw3dsim.network.request import Run, make_request
 
 if TYPE_CHECKING:
@@ -96,4 +97,10 @@ def _names(layers: str | None) -> list[str] | None:
     """Return the names of a list with commas between them; a name that holds commas stands in double quotes."""
     if layers is None:
         return None
-    return [name.strip() for name in next(csv.reader([layers], skipinitialspace=True), []) if name.strip()]
+    try:
+        names = [name.strip() for name in next(csv.reader([layers], skipinitialspace=True, strict=True), [])]
+    except csv.Error:
+        raise InputError(f"--layers {layers}: a double quote is not closed, or stands within a name") from None
+    if "" in names and any(names):
+        raise InputError(f"--layers {layers}: a name between two commas is missing")
+    return [name for name in dict.fromkeys(names) if name]

@@ -265,8 +265,8 @@ def _candidates(asked: LayerSearch) -> list[Candidate]:
     return sorted(spent, key=lambda one: one.ticks + asked.burst_ticks * one.bursts + one.own_ticks)[: asked.keep]
 
 
-# Of layers without weights so many times as many mappings are simulated.
-MORE = 3
+# Of layers without weights, of up to so many operations, so many times as many mappings are simulated.
+SMALL, MORE = 1 << 16, 3
 
 
 class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
@@ -286,8 +286,10 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
 
     @property
     def keep(self) -> int:
-        """Mappings that are simulated: more than ``most`` of a layer without weights, whose estimates are less sure."""
-        return self.most if self.problem.has_weights else MORE * self.most
+        """Mappings that are simulated: more than ``most`` of small layers without weights, of unsure estimates."""
+        problem = self.problem
+        is_quick = not problem.has_weights and problem.outputs * problem.ops_per_output <= SMALL
+        return MORE * self.most if is_quick else self.most
 
     @once
     def clocks(self) -> Clocks:

@@ -35,9 +35,8 @@ from lw3dsim.map.layer.tiling import (
     tiles_fit,
     total_steps,
     weight_loads,
-    weight_repeats,
-    weight_sets,
     weight_tiles,
+    weight_tiles_loaded,
     weights_fit,
 )
 
@@ -172,7 +171,7 @@ def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, costed: Cost
     It computes for ``busy`` ticks at least, and for ``pixels`` were its lanes always full.
     """
     layer, times, choices = task.layer, task.times, task.choices
-    n_parts, c_parts, tiles = choices.n.parts[at.n], choices.c.parts[at.c], spatial_tiles(choices, at)
+    n_parts, tiles = choices.n.parts[at.n], spatial_tiles(choices, at)
     stores = layer.groups * tiles * n_parts
     loads = input_tiles(layer, choices, at)
     inputs, outputs = input_bursts(layer, choices, at), output_bursts(layer, choices, at)
@@ -191,7 +190,7 @@ def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, costed: Cost
         if not is_worth(kept, aim, fastest, compute, bursts, times.channels):
             continue
         visits = row_visits(task, at, repeats, weights)
-        of_weights = layer.groups * n_parts * c_parts * weight_repeats(layer, choices, at, order) if weights else 0
+        of_weights = weight_tiles_loaded(layer, choices, at, order) if weights else 0
         turns = turns_of(layer.sources, repeats * loads, of_weights, stores)
         transfer = bursts * times.burst // times.channels + turns * times.opening
         transfer = max(transfer, visits * times.visit // times.channels)
@@ -233,8 +232,7 @@ def single_ticks(task: Task, at: Tiling, order: int, inputs: int, weights: int, 
         answers += input_repeats(layer, choices, at, order) * loads
     if held.weight == 1 and weight_tiles(layer, choices, at) > 1:
         bursts += weights
-        sets = weight_sets(layer)
-        answers += weight_tiles(layer, choices, at) // sets * weight_repeats(layer, choices, at, order)
+        answers += weight_tiles_loaded(layer, choices, at, order)
     if held.ofmap == 1 and stores > 1:
         bursts += outputs
         opened = stores

@@ -250,6 +250,12 @@ def weight_repeats(layer: Layer, choices: Choices, at: Tiling, order: int) -> in
 
 
 @kernel
+def weight_tiles_loaded(layer: Layer, choices: Choices, at: Tiling, order: int) -> int:
+    """Return the weight tiles of all sets, as often as they are loaded."""
+    return layer.groups * choices.n.parts[at.n] * choices.c.parts[at.c] * weight_repeats(layer, choices, at, order)
+
+
+@kernel
 def weight_loads(layer: Layer, choices: Choices, at: Tiling, order: int) -> int:
     """Return the bursts of all weight tiles, as often as they are loaded."""
     return choices.weight_bursts[at.n * len(choices.c.size) + at.c] * weight_repeats(layer, choices, at, order)

@@ -38,6 +38,7 @@ ARCHS = (
     ADDING,
     load_arch("edge_small", overrides=(*SIZES, *NARROW)),
     load_arch("edge_small", overrides=(*SIZES, "pe.dataflow=weight_stationary", "buffers.slots=1")),
+    load_arch("edge_small", overrides=(*SIZES, "buffers.slots=3")),
 )
 PRICES = (
     Price(cycle=1.0, dram_byte=0.001),

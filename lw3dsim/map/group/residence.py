@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def list_sets(stages: Stages, chunks: Chunks, limits: Limits, sets: Words, bits: Words) -> int:
     """List the sets of stages whose weights fit together, a flag for each stage, and their bits; return how many.
 
-    A set is left out if one more stage could stay with the same largest chunks of all runs, in one slot and in all, as
-    that streams less.
+    A set is left out if one more stage could stay with the same largest chunks of all runs, in one slot, in two and in
+    all, as that streams less, and nothing waits where it did not.
     """
     many, count, subsets = len(stages.n), 0, 1
     for stage in range(many):
@@ -56,7 +56,7 @@ def can_grow(stages: Stages, chunks: Chunks, limits: Limits, sets: Words, at: in
         if stages.has_weights[stage] and not sets[at + stage] and more <= limits.weight_bits:
             is_free = True
             for run in range(len(stages.start)):
-                for slots in (1, limits.slots):
+                for slots in (1, 2, limits.slots):
                     before = most_beside(stages, chunks, limits, sets, at, run, taken, slots)
                     sets[at + stage] = 1
                     after = most_beside(stages, chunks, limits, sets, at, run, more, slots)

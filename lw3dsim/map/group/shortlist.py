@@ -169,7 +169,7 @@ def weigh(
 
     Fill in what it moves, and its effort, unless it costs more than ``most`` anyway.
     """
-    weigh_traffic(parts, lying, room.found, at, rates.window_bits, room.streamed, room.traffic)
+    weigh_traffic(parts, lying, room.found, at, rates, room.streamed, room.traffic)
     transfer, exposed = traffic_parts(rates, room.traffic, at)
     in_turn = turn_parts(rates, room.traffic, at, compute, room.floors[len(room.floors) - 1] * PARTS)
     bound = cost_of(aim, max(in_turn, transfer) + exposed, compute, room.traffic.bursts[at]) + aim.trees

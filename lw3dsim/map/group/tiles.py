@@ -191,7 +191,7 @@ def leaves_room(parts: Parts, limits: Limits, i: int, j: int, k: int) -> bool:
     kept = kept_bits(parts.stages, t, h, w, i, j, k)
     cold_kept = kept_bits(parts.stages, t, h, w, cold_i, cold_j, cold_k)
     for run in range(len(parts.stages.start)):
-        for slots in (1, limits.slots):
+        for slots in (1, 2, limits.slots):
             most = roomiest(parts, limits, kept, i, j, k, run, slots)
             if most > roomiest(parts, limits, cold_kept, cold_i, cold_j, cold_k, run, slots):
                 return True

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.axes import Cuts
     from lw3dsim.map.group.fitting import Found, Parts, Tiles
     from lw3dsim.map.group.lying import Lying
+    from lw3dsim.map.group.pricing import Rates
 
 # Sizes of steps whose cycles are remembered.
 SEEN = 1024
@@ -96,12 +97,12 @@ class Seen(NamedTuple):
 
 @kernel
 def weigh_traffic(
-    parts: Parts, lying: Lying, found: Found, at: int, capacity: int, streamed: Words, traffic: Traffic
+    parts: Parts, lying: Lying, found: Found, at: int, rates: Rates, streamed: Words, traffic: Traffic
 ) -> None:
-    """Fill in what mapping ``at`` moves; the input buffer has so much ``capacity``; ``streamed``: see stream_rest."""
+    """Fill in what mapping ``at`` moves; of ``streamed`` see stream_rest."""
     stages, t, h, w, reads = parts.stages, parts.t, parts.h, parts.w, len(lying.tensor)
     window, inputs, seen, first = window_bits(stages, t, h, w, found.t[at], found.h[at], found.w[at]), 0, 0, 0
-    is_sliced = window > capacity
+    is_sliced = window > rates.window_bits
     for i in range(reads):
         bursts, visits = tile_bursts(parts, lying, found.t[at], found.h[at], found.w[at], lying.tensor[i], i)
         inputs += lying.sources[i] * bursts
@@ -111,7 +112,7 @@ def weigh_traffic(
     outputs, visits = stored_bursts(parts, lying, found, at)
     besides = bursts_besides(parts, lying, found.t[at], found.h[at], found.w[at])
     chunk = found.chunk[(len(stages.start) - 1) * len(found.t) + at]
-    weights, of_first, traffic.waits[at] = weight_bursts_of(parts, found, at, lying.burst_bits, streamed)
+    weights, of_first, traffic.waits[at] = weight_bursts_of(parts, found, at, rates, lying.burst_bits, streamed)
     last, tiles = len(stages.n), active_tiles(parts, found, at, len(stages.n))
     traffic.inputs[at], traffic.bursts[at] = inputs, inputs + outputs + besides + weights
     traffic.loads[at], traffic.visits[at] = (
@@ -178,7 +179,9 @@ def active_tiles(parts: Parts, found: Found, at: int, tensor: int) -> int:
 
 
 @kernel
-def weight_bursts_of(parts: Parts, found: Found, at: int, burst_bits: int, streamed: Words) -> tuple[int, int, int]:
+def weight_bursts_of(
+    parts: Parts, found: Found, at: int, rates: Rates, burst_bits: int, streamed: Words
+) -> tuple[int, int, int]:
     """Return the bursts of all weight loads, those of the first, and those of chunks of which no two fit."""
     stages, total, first, waits, runs = parts.stages, 0, 0, 0, len(parts.stages.start)
     begin = found.resident[at] * (runs + 1)
@@ -189,7 +192,8 @@ def weight_bursts_of(parts: Parts, found: Found, at: int, burst_bits: int, strea
             once = chunked_bursts(stages.n[i], chunk, each, burst_bits)
             stays = parts.sets[found.resident[at] * len(stages.n) + i]
             loaded = once * (1 if stays else active_tiles(parts, found, at, i + 1))
-            if not stays and 2 * chunk * streamed[begin + stages.run[i]] > streamed[begin + runs]:
+            is_alone = 2 * chunk * streamed[begin + stages.run[i]] > streamed[begin + runs]
+            if not stays and (is_alone or rates.single_slot):
                 waits += loaded
             total += loaded
             first = first if first else ceiling(chunk * each, burst_bits)

@@ -27,7 +27,7 @@ PYTEST  := -m pytest -n auto --dist loadfile --no-loadscope-reorder -q
 # What the targets test-lowest and test-newest run; all of it unless told.
 TESTS   ?= tests
 
-.PHONY: demo test test-interpreted test-lowest test-newest test-torch style lint docs bench tables screenshots lock fuzz kills mutants clean
+.PHONY: demo test test-interpreted test-lowest test-newest test-torch style lint docs bench tables screenshots lock properties fuzz kills mutants clean
 
 # Simulate C3D and SlowFast in four cases each on the base design; leave two pages to look at.
 demo: $(RUNS)
@@ -41,6 +41,10 @@ demo: $(RUNS)
 # The types are one of the tests.
 test: style
 	$(BIN)/python $(PYTEST)
+
+# What holds for every layer, mapping and job, on examples that are drawn anew.
+properties: $(READY)
+	$(BIN)/python $(PYTEST) -m hypothesis --hypothesis-profile default
 
 # Where there is no C compiler, CPython runs the kernels: tests of values and of figures that were, on that form alone.
 test-interpreted: $(READY)

@@ -16,6 +16,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 from click.testing import CliRunner
 from longest import place
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from click.testing import Result as CliResult
 
 sys.dont_write_bytecode = False
+
+# The suite says the same of the same code wherever it runs; ``--hypothesis-profile default`` draws anew each time.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.load_profile("same")
 
 # A package of a third party, whose tests run where it is installed.
 collect_ignore = ["data"]

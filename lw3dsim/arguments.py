@@ -231,19 +231,26 @@ def as_dims(name: str, value: object) -> tuple[str, ...]:
     rule = f"expected 'NAME=SIZE' texts, each name once, each size 1..{MAX_EXTENT}, such as 'T=16', or {{'T': 16}}"
     if value is None:
         return ()
-    pairs: list[tuple[object, int | None]]
-    if isinstance(value, Mapping):
-        pairs = [(_plain(key), _indexed(size)) for key, size in value.items()]
-    else:
-        items = [value] if isinstance(value, str) else members(value)
-        if items is None:
-            raise ArgumentError(name, value, rule)
-        texts = [_plain(item) or "" for item in items]
-        parts = [text.rpartition("=") for text in texts]
-        pairs = [(key, int(size) if _is_extent(size) else None) for key, _, size in parts]
-    if not all(key and size and 0 < size <= MAX_EXTENT for key, size in pairs) or twice(str(key) for key, _ in pairs):
+    items = [value] if isinstance(value, str | Mapping) else members(value)
+    if items is None:
+        raise ArgumentError(name, value, rule)
+    pairs = []
+    for item in items:
+        for key, size in _dims(item):
+            if not key or not size or not 0 < size <= MAX_EXTENT:
+                raise ArgumentError(name, item, rule)
+            pairs.append((key, size))
+    if twice(key for key, _ in pairs):
         raise ArgumentError(name, value, rule)
     return tuple(f"{key}={size}" for key, size in pairs)
+
+
+def _dims(item: object) -> list[tuple[str | None, int | None]]:
+    """Return the names and sizes that ``item`` gives, as a text or a mapping; None for what is neither."""
+    if isinstance(item, Mapping):
+        return [(_plain(key), _indexed(size)) for key, size in item.items()]
+    key, _, size = (_plain(item) or "").rpartition("=")
+    return [(key, int(size) if _is_extent(size) else None)]
 
 
 def _override(name: str, given: object, key: object, value: object) -> str:
@@ -290,9 +297,14 @@ def twice(names: Iterable[str]) -> str | None:
 def as_members(name: str, value: object, kind: type[Kind], what: str) -> list[Kind]:
     """Return a sequence whose members are all of ``kind``."""
     items = members(value)
-    if items is None or not all(isinstance(item, kind) for item in items):
+    if items is None:
         raise ArgumentError(name, value, f"expected {what}")
-    return [item for item in items if isinstance(item, kind)]
+    checked = []
+    for place, item in enumerate(items):
+        if not isinstance(item, kind):
+            raise ArgumentError(f"{name}[{place}]", item, f"expected {what}")
+        checked.append(item)
+    return checked
 
 
 def as_names(name: str, value: object) -> list[str]:

@@ -86,7 +86,7 @@ def command(
     from lw3dsim.base.forms import PAGE
     from lw3dsim.base.output import check_file, write_text
     from lw3dsim.base.remembered import remember_mappings
-    from lw3dsim.comparison.compare import compare, is_resized
+    from lw3dsim.comparison.compare import compare, resized
     from lw3dsim.report.text.tables import comparison_tables
 
     remember_mappings()
@@ -95,11 +95,10 @@ def command(
     if html is not None:
         check_file(html, PAGE)
     chosen = _cases(network, cases, archs, run)
-    resized = any(map(is_resized, chosen))
     position = {case.name: i for i, case in enumerate(chosen)}
     with progress_bar(network.name, parts=len(chosen)) as advance:
         comparison = compare(
-            workload if resized else network,
+            workload if resized(chosen) else network,
             chosen,
             progress=lambda name, done, total: advance(position[name], done, total),
         )
@@ -165,12 +164,12 @@ def _parsed(text: str, archs: Sequence[str], common: Options) -> list[Case]:
     defaults = {key: getattr(common, key) for key in ("engine", "input_size", "classes", "dims", "allow_unknown")}
     try:
         context = _case_options.make_context("case", shlex.split(options), default_map=defaults)
+        own = context.params["overrides"]
+        check_overrides(own)
     except click.UsageError as error:
         raise InputError(f'--case "{one_line(text)}": {error.format_message()}') from None
     except ValueError as error:
         raise InputError(f'--case "{one_line(text)}": {error}') from None
-    own = context.params["overrides"]
-    check_overrides(own)
     keys = [override.partition("=")[0].strip() for override in own]
     kept = (
         override

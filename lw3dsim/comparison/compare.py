@@ -190,14 +190,14 @@ def compare(
     given = bare(make_request(workload, Design(arch=arch)).workload)
     chosen = None if cases is None else _checked(cases)
     # Where every case resizes the network, it need not have a size of its own.
-    is_sized = chosen is None or not all(map(is_resized, chosen))
+    is_sized = chosen is None or len(resized(chosen)) < len(chosen)
     network = resolve_network(given, None, None, None) if is_sized else given
     chosen = default_cases(network, arch) if chosen is None else chosen
     prepared = []
     for case in chosen:
         with _named(case, chosen):
             # A case that resizes the network starts from the workload as it was given.
-            prepared.append(prepare(case.request(given if is_resized(case) else network)))
+            prepared.append(prepare(case.request(given if _is_resized(case) else network)))
     results, unchanged = [], []
     for case, run in zip(chosen, prepared, strict=True):
         with _named(case, chosen):
@@ -209,8 +209,16 @@ def compare(
     )
 
 
-def is_resized(case: Case) -> bool:
-    """Return whether a case reads the network in its own way."""
+def resized(cases: Sequence[Case]) -> list[Case]:
+    """Return the cases that read the network in their own way. Raises InputError."""
+    chosen = []
+    for case in cases:
+        with _named(case, cases):
+            chosen += [case] if _is_resized(case) else []
+    return chosen
+
+
+def _is_resized(case: Case) -> bool:
     is_sized = case.input_size is not None or case.classes is not None
     return is_sized or as_dims("dims", case.dims) != () or as_truth("allow_unknown", case.allow_unknown)
 
@@ -222,7 +230,7 @@ def _idle_passes(request: Request) -> tuple[str, ...]:
 
 
 def _checked(cases: Sequence[Case]) -> list[Case]:
-    chosen = as_members("cases", cases, Case, "a list of Case")
+    chosen = as_members("cases", cases, Case, "a Case, in a list of them")
     if not chosen:
         raise InputError("compare needs at least one case")
     named = [replace(case, name=as_name("name", case.name)) for case in chosen]

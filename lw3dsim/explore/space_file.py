@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import msgspec
@@ -11,27 +10,23 @@ from msgspec import Meta
 from lw3dsim.arguments import MAX_EXTENT, as_dims, as_sizes
 from lw3dsim.base.records import matching
 from lw3dsim.describe.accelerator import Accelerator
-from lw3dsim.describe.accelerator_file import load_arch, named_by
 from lw3dsim.describe.beginnings import Field, schema_fields
 from lw3dsim.describe.catalog import find
-from lw3dsim.describe.dataflow import DATAFLOWS
-from lw3dsim.describe.dram_standards import DRAM_PRESETS
 from lw3dsim.describe.source import decode, parse_file, read_text
 from lw3dsim.describe.workload import StreamState
 from lw3dsim.describe.workload_file import says
-from lw3dsim.errors import ArgumentError, InputError, short, suggest
+from lw3dsim.errors import ArgumentError, short, suggest
 from lw3dsim.explore.metrics import METRICS, Combine, Limit, measured
+from lw3dsim.explore.named import contents_of
 from lw3dsim.explore.point import RUN_FIELDS, Examined, Load
-from lw3dsim.explore.space import Parameter, Space, digest_of
+from lw3dsim.explore.space import Parameter, Space
 from lw3dsim.network.objective import OBJECTIVES, Objective
-from lw3dsim.network.pipeline import resolve_network
 from lw3dsim.network.request import DEFAULT_ARCH, MAX_BATCH, MAX_CLASSES, Design, Fusion
 from lw3dsim.network.units import MODES
 from lw3dsim.transform.algorithms import POLICIES
-from lw3dsim.transform.passes import as_passes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     from lw3dsim.describe.document import Document, KeyPath
     from lw3dsim.explore.point import Value
@@ -161,7 +156,7 @@ def parse_space(text: str, path: str = "<text>") -> Space:
         objectives=objectives,
         limits=limits,
         reference=_reference(document, file),
-        contents=_contents(document, file, loads, parameters),
+        contents=contents_of(document, file.arch, loads, parameters),
         text=text,
         path=path,
     )
@@ -352,49 +347,3 @@ def _reference(document: Document, file: SpaceFile) -> tuple[tuple[str, float], 
         if best is not None and value >= best:
             raise document.error(("reference", name), f"no design is better; give less than {best:g}")
     return tuple((name, file.reference[name]) for name in file.objectives if file.reference)
-
-
-def _contents(document: Document, file: SpaceFile, loads: tuple[Load, ...], parameters: list[Parameter]) -> str:
-    """Return what the names of the file stand for; raise InputError for one that stands for nothing."""
-    values = {parameter.path: parameter.values for parameter in parameters}
-    archs = [file.arch, *map(str, values.get("run.arch", ()))]
-    try:
-        designs = [load_arch(name) for name in archs]
-    except InputError as error:
-        raise document.error(("arch",) if "arch" in document.data else ("parameters",), str(error)) from None
-    networks = []
-    for index, load in enumerate(loads):
-        try:
-            networks.append(resolve_network(load.workload, load.transform, load.input_size, load.classes, load.dims))
-        except InputError as error:
-            raise document.error(("workloads", index), str(error)) from None
-    named: list[object] = [named_by(design) for design in designs]
-    for index, load in enumerate(loads):
-        if load.examined is not None:
-            try:
-                named.append(digest_of(Path(document.path).parent / load.examined.weights))
-            except InputError as error:
-                raise document.error(("workloads", index, "accuracy", "weights"), str(error)) from None
-    for path in sorted(NAMED.keys() & values.keys()):
-        try:
-            named += [NAMED[path](str(name), loads) for name in values[path]]
-        except InputError as error:
-            raise document.error(("parameters", path), str(error)) from None
-    return msgspec.json.encode(designs).decode() + repr(networks) + repr(named)
-
-
-def _transformed(transform: str, loads: tuple[Load, ...]) -> object:
-    """Return what passes make of the networks of a space, or why they do not fit; raise InputError for unknown ones."""
-    passes = as_passes("run.transform", transform)
-    try:
-        return [resolve_network(load.workload, passes, load.input_size, load.classes, load.dims) for load in loads]
-    except InputError as error:
-        return str(error)
-
-
-# What the values of a parameter stand for that are names, by its path; a plug-in may give them other contents tomorrow.
-NAMED: dict[str, Callable[[str, tuple[Load, ...]], object]] = {
-    "pe.dataflow": lambda name, _: DATAFLOWS.get(name),
-    "dram.preset": lambda name, _: DRAM_PRESETS.get(name),
-    "run.transform": _transformed,
-}

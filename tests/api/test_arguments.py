@@ -224,6 +224,8 @@ def test_cases_are_all_checked_before_the_first_runs(work):
         ([case(name="a"), case(name="b", arch="edge_bas")], "case b: unknown arch"),
         ([case(name="a"), case(name="b", mapping="none.yaml")], "case b: none.yaml"),
         ([case(name="a"), case(name=3)], "name = 3"),
+        ([case(name="a"), case(name="b", dims=["T=2", "T"])], "case b: dims = 'T'"),
+        ([case(name="a"), "b"], r"cases\[1\] = 'b'"),
         ([], "at least one case"),
     ):
         with pytest.raises(InputError, match=part):

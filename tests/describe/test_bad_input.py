@@ -188,6 +188,8 @@ CASES = [
     (["a: --transform fbs"], "'fbs'|did you mean 'fsb'"), (["a: --set pe.rowz=1"], "pe.rowz|did you mean 'rows'"),
     (["a: --fusion on"], "fusion 'on'|auto, off"), (["a: --objective time"], "objective 'time'|latency"),
     (["a:", "b: --mapping none.yaml"], "case b|none.yaml"), (["a: --clips 2"], "--clips|--classes"),
+    (["a:", "b: --dim T"], "case b: --dim 'T': expected"), (["a:", "b: --set pe.rows=0"], "case b: --set pe.rows=0"),
+    (["a:", "b: --set pe.rows=8 --set pe={rows:9}"], '"b: --set|undoes'),
 ]
 TIGHT = "buffers={ifmap_kib: 1, weight_kib: 1, ofmap_kib: 1}"
 PLACES = [

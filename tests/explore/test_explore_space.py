@@ -197,6 +197,7 @@ BAD = {
     "  pe.cols: {same_as: pe.rows}\n": "no parameter above",
     "  run.algorithm: [fast]\n": "the value 'fast' is not allowed; allowed: auto, direct",
     "  run.fusion: [off, auto]\n": "the value False is not allowed; YAML reads a bare off as false: quote it",
+    "  run.arch: [edge_base, edge_bas]\n": "parameters.run.arch: unknown arch 'edge_bas'; did you mean 'edge_base'",
     "  run.speed: [1]\n": "run.speed: no field",
     "  winograd.weight_transform: [never]\n": "not allowed",
 }

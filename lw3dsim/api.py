@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.arguments import as_integer, as_names, as_path, as_truth, check_callback
-from lw3dsim.base.parameters import parameter, taking
+from lw3dsim.base.parameters import parameter, strict, taking
 from lw3dsim.base.values import replace
 from lw3dsim.comparison.compare import Comparison as Compared
 from lw3dsim.comparison.compare import compare as compare_cases
@@ -262,6 +262,7 @@ def _prepared(asked: Watched) -> Prepared:
     return prepare(make_request(asked.workload, asked))
 
 
+@strict
 def compare(
     workload: PathArgument | Workload | nn.Module,
     cases: Sequence[Case] | None = None,
@@ -282,6 +283,7 @@ def compare(
     return Comparison(workload=compared.workload, names=compared.names, results=results, unchanged=compared.unchanged)
 
 
+@strict
 def load_result(path: PathArgument) -> Result:
     """Read a result from its JSON file or the folder that holds it; raise InputError if it is none.
 

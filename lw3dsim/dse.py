@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from lw3dsim.arguments import as_optional_path, as_path, as_path_or, check_callback
 from lw3dsim.base.forms import PAGE
 from lw3dsim.base.output import check_file, write_text
-from lw3dsim.base.parameters import Parameters, checked_values, declared_by, parameter, taking
+from lw3dsim.base.parameters import Parameters, checked_values, declared_by, parameter, strict, taking
 from lw3dsim.explore.export import points_table, write_points
 from lw3dsim.explore.hiring import hired
 from lw3dsim.explore.page import study_page
@@ -99,6 +99,7 @@ def _held(found: Kept) -> Study:
     return Study(**{each.name: getattr(found, each.name) for each in fields(found)})
 
 
+@strict
 def load_space(name: PathArgument) -> Space:
     """Load a shipped space by name, or a space file (docs/exploration.md describes it). Raises InputError."""
     return read_space(as_path("space", name, "a name or a file"))
@@ -206,16 +207,19 @@ def prove(asked: Proved) -> Proof:
     return record(proved(loaded, as_optional_path("storage", asked.storage), wanted, show))
 
 
+@strict
 def study(space: PathArgument | Space, *, storage: PathArgument | None = None) -> Study:
     """Return the study of ``space`` as it stands: its settings, records, front, hypervolume. Raises InputError."""
     return _held(read_study(*_opened(space, storage)))
 
 
+@strict
 def status(space: PathArgument | Space, *, storage: PathArgument | None = None) -> Status:
     """Return how far the study of ``space`` is: points by outcome, best values, hypervolume. Raises InputError."""
     return status_record(study(space, storage=storage))
 
 
+@strict
 def front(space: PathArgument | Space, *, storage: PathArgument | None = None) -> pd.DataFrame:
     """Return the Pareto front of the study of ``space``: a row per point.
 
@@ -228,6 +232,7 @@ def front(space: PathArgument | Space, *, storage: PathArgument | None = None) -
     return pd.DataFrame(point_rows(found, found.front))
 
 
+@strict
 def points(space: PathArgument | Space, *, storage: PathArgument | None = None) -> pd.DataFrame:
     """Return every finished point of the study of ``space``, in the sampler's order: a row each, as for ``front``.
 
@@ -236,6 +241,7 @@ def points(space: PathArgument | Space, *, storage: PathArgument | None = None) 
     return points_table(study(space, storage=storage))
 
 
+@strict
 def export(space: PathArgument | Space, path: PathArgument, *, storage: PathArgument | None = None) -> Path:
     """Write every finished point of the study of ``space`` to a ``.csv`` or ``.parquet`` file; return its path.
 
@@ -246,6 +252,7 @@ def export(space: PathArgument | Space, path: PathArgument, *, storage: PathArgu
     return target
 
 
+@strict
 def report(
     space: PathArgument | Space, path: PathArgument | None = None, *, storage: PathArgument | None = None
 ) -> Path:

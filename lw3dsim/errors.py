@@ -34,6 +34,12 @@ class ArgumentError(InputError):
         return ArgumentError(self.argument, self.value, self.rule, place + self.place)
 
 
+class NameInputError(InputError, KeyError):
+    """A name by which nothing is there."""
+
+    __str__ = Exception.__str__  # KeyError shows the repr of a sentence
+
+
 class ShapeError(InputError):
     """Tensor shapes that do not fit together."""
 

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Generic, TypeVar, cast
 import msgspec
 from msgspec import Meta
 
+from lw3dsim.errors import NameInputError, short, suggest
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, KeysView
+    from collections.abc import Collection, Iterator, KeysView
 
     from msgspec import inspect
 
@@ -108,10 +110,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return len(self.keys())
 
     def __getitem__(self, name: str) -> object:
-        """Return the value called ``name``. Raises KeyError."""
-        if name not in self.keys():  # its own keys
-            raise KeyError(name)
-        return getattr(self, name)
+        """Return the value called ``name``. Raises InputError, which is a KeyError."""
+        return getattr(self, self._known(name, self.keys()))
+
+    def _known(self, name: object, names: Collection[str]) -> str:
+        """Return ``name`` where it is one of ``names``; else say which there are."""
+        if not isinstance(name, str) or name not in names:
+            known = suggest(name if isinstance(name, str) else "", names)
+            raise NameInputError(f"{type(self).__name__} has no {short(name)}; {known}")
+        return str.__str__(name)
 
     def as_dict(self) -> dict[str, Plain]:
         """Return plain data, what JSON is written from: a copy that can be changed."""
@@ -129,10 +136,8 @@ class Breakdown(Record, Generic[Part], frozen=True, kw_only=True):
     """Parts by name, all of one kind: what a figure is the sum of."""
 
     def __getitem__(self, name: str) -> Part:
-        """Return the part called ``name``. Raises KeyError."""
-        if name not in self.__struct_fields__:
-            raise KeyError(name)
-        part: Part = getattr(self, name)
+        """Return the part called ``name``. Raises InputError, which is a KeyError."""
+        part: Part = getattr(self, self._known(name, self.__struct_fields__))
         return part
 
     def values(self) -> list[Part]:

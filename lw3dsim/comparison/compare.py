@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lw3dsim.arguments import as_dims, as_members, as_text, as_truth, check_callback, twice
-from lw3dsim.base.parameters import parameter
+from lw3dsim.base.parameters import parameter, strict
 from lw3dsim.base.values import replace
 from lw3dsim.describe.weights import bare
 from lw3dsim.errors import ArgumentError, InputError, one_line, short
@@ -159,6 +159,7 @@ def _slower_than_direct(result: Result, others: Sequence[Result]) -> list[str]:
     return []
 
 
+@strict
 def default_cases(workload: PathArgument | Workload, arch: PathArgument | Accelerator = DEFAULT_ARCH) -> list[Case]:
     """Return baseline, FSB, FSB + hFA and 3D Winograd; FSB in the form that the paper gives the network, if any.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lw3dsim.arguments import as_overrides, as_path
+from lw3dsim.base.parameters import strict
 from lw3dsim.base.values import replace
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.address_map import address_map
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lw3dsim.arguments import OverridesArgument, PathArgument
 
 
+@strict
 def load_arch(name: PathArgument, *, overrides: OverridesArgument = None) -> Accelerator:
     """Load a shipped accelerator by ``name``, or an accelerator file.
 

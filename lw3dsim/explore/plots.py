@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.arguments import as_word
-from lw3dsim.errors import InputError, unknown
+from lw3dsim.errors import InputError
 from lw3dsim.explore import figures
 from lw3dsim.explore.paper import front
 from lw3dsim.report.paper.canvas import check_figure, write_figure
@@ -35,9 +35,9 @@ class StudyPlots:
         Coloured by the parameter that decides most, or by m1. Raises InputError.
         """
         space = self._study.space
-        for name in filter(None, (x, y)):
-            if name not in space.objectives:
-                raise unknown("objective", name, space.objectives)
+        x, y = (
+            None if given is None else as_word(name, given, space.objectives) for name, given in (("x", x), ("y", y))
+        )
         rest = [name for name in space.objectives if name not in (x, y)]
         across = x or (rest.pop(0) if rest else "")
         up = y or (rest.pop(0) if rest else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.parameters import strict
 from lw3dsim.describe.workload import Workload
 from lw3dsim.describe.workload_file import load_workload
 from lw3dsim.errors import InputError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from lw3dsim.transform.passes import TransformArgument
 
 
+@strict
 def to_torch(workload: PathArgument | Workload, transform: TransformArgument = None) -> Network:
     """Return a workload as a ``torch.nn.Module``, its weights drawn as PyTorch draws them.
 

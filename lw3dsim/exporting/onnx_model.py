@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.arguments import as_integer, as_word
+from lw3dsim.base.parameters import strict
 from lw3dsim.describe.workload import Workload
 from lw3dsim.describe.workload_file import load_workload
 from lw3dsim.errors import InputError
@@ -26,6 +27,7 @@ PRODUCER = "lw3dsim"
 MAX_BYTES = 2**31 - 2**20
 
 
+@strict
 def to_onnx(
     workload: PathArgument | Workload, transform: TransformArgument = None, *, weights: str = "none", seed: int = 0
 ) -> onnx.ModelProto:

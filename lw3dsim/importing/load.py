@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.arguments import as_dims, as_path, as_truth
+from lw3dsim.base.parameters import strict
 from lw3dsim.describe.catalog import find
 from lw3dsim.describe.source import read_text
 from lw3dsim.describe.weights import Weighted
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import Workload
 
 
+@strict
 def load_workload(
     name: PathArgument,
     *,
@@ -40,6 +42,7 @@ def load_workload(
     return sized.workload
 
 
+@strict
 def load_weights(
     name: PathArgument, *, input_size: SizeArgument = None, dims: DimsArgument = None, allow_unknown: bool = False
 ) -> dict[str, NDArray[Any]]:

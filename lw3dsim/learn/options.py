@@ -60,12 +60,21 @@ def _workload(name: str, value: object) -> str | Workload:
 
 def as_splits(name: str, value: object) -> tuple[int, ...]:
     """Return numbers of splits: one, several, or a text of them with commas."""
-    given = value.split(",") if isinstance(value, str) else [value] if isinstance(value, int) else members(value)
-    words = [str(each).strip() for each in given or []]
-    splits = {int(word) for word in words if word in ("1", "2", "3")}
-    if not words or len(splits) < len(words):
+    several: Sequence[object] | None = value.split(",") if isinstance(value, str) else members(value)
+    given = [value] if several is None else several
+    splits = {split for each in given if (split := _split(each))}
+    if not given or len(splits) < len(given):
         raise ArgumentError(name, value, "expected splits of UCF-101, each once, from 1 to 3, such as 1 or 1,2")
     return tuple(sorted(splits))
+
+
+def _split(value: object) -> int | None:
+    if isinstance(value, str):
+        return int(value) if value.strip() in ("1", "2", "3") else None
+    try:
+        return as_integer("", value, 1, 3)
+    except ArgumentError:
+        return None
 
 
 class Data(Parameters):

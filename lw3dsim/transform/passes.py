@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lw3dsim.arguments import members
+from lw3dsim.arguments import as_text, members
 from lw3dsim.base.plugins import Family
 from lw3dsim.base.values import replace
 from lw3dsim.errors import ArgumentError
@@ -63,6 +63,7 @@ def _texts(text: str) -> list[str]:
 
 def read_pass(text: str) -> Pass:
     """Return the pass that ``text`` names, with its arguments. Raises InputError."""
+    text = as_text("text", text, "a pass, such as fsb")
     name = text.partition(":")[0]
     kind = PASSES.get(name)
     with PASSES.blamed(name, kind):

@@ -16,7 +16,7 @@ import pytest
 from wrong_arguments import CALLS, TINY, VALUES, given
 
 import lw3dsim
-from lw3dsim import InputError, OutputError, dse, traced
+from lw3dsim import InputError, OutputError, dse, learn, rtl, traced, transform
 from lw3dsim.base.records import Record
 from lw3dsim.comparison import explain
 from lw3dsim.describe.workload_file import parse_workload
@@ -25,7 +25,7 @@ from lw3dsim.network import apart
 from lw3dsim.network.request import Options, make_request
 from lw3dsim.report.plots import ResultPlots
 
-HOLDERS = {"": lw3dsim, "dse": dse, "plot": ResultPlots}
+HOLDERS = {"": lw3dsim, "dse": dse, "plot": ResultPlots, "learn": learn, "rtl": rtl, "transform": transform}
 ARGUMENTS = [(function, argument) for function, (_, arguments) in CALLS.items() for argument in arguments]
 
 
@@ -49,6 +49,7 @@ def work(tmp_path, monkeypatch):
     monkeypatch.setattr(apart, "run_layer", noted)
     monkeypatch.setattr(dse, "begun", begun)
     monkeypatch.setattr(dse, "proved", begun)
+    monkeypatch.setattr("lw3dsim.rtl.check.check_prepared", begun)
     monkeypatch.setattr(traced, "trace_file", begun)
     monkeypatch.setattr(explain, "_steps", lambda _: iter(()))
     monkeypatch.chdir(tmp_path)
@@ -129,6 +130,19 @@ def test_natural_forms_of_an_argument_mean_the_same(work, argument):
     for other in others:
         assert lw3dsim.simulate(**{"workload": "tiny.yaml", argument: other}).to_json() == expected
     assert work
+
+
+# What a module of PyTorch is called with has any names.
+CALLED = [name for name in CALLS if inspect.isfunction(getattr(lw3dsim, name, None)) and name != "from_torch"]
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_a_call_with_arguments_that_a_function_has_not_says_which_it_takes(name):
+    function = getattr(lw3dsim, name)
+    with pytest.raises(InputError, match=f"{name} takes no argument 'colour'; allowed: "):
+        function("tiny.yaml", colour=3)
+    with pytest.raises(TypeError, match=f"{name}: .* is missing; give it"):
+        function()
 
 
 REFUSED = {  # the value, and what the sentence says

@@ -184,6 +184,8 @@ def test_what_can_not_be_drawn_is_refused_in_a_sentence(runs, tmp_path):
     assert (tmp_path / "f.svg").read_text() == "<svg>mine</svg>"
     with pytest.raises(lw3dsim.InputError, match="kind"):
         study.plot.save("energy", tmp_path / "g.svg")
+    with pytest.raises(lw3dsim.InputError, match=r"y = 2: expected one of "):
+        study.plot.front(y=2)
     several = lw3dsim.compare("c3d_small", [lw3dsim.Case(name="a"), lw3dsim.Case(name="b", algorithm="hfa")])
     with pytest.raises(lw3dsim.InputError, match=r"'enrgy'; did you mean 'energy'\? Allowed: cycles, energy$"):
         several.plot.save("enrgy", tmp_path / "g.svg")

@@ -9,8 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 from scripts import script
+from wrong_arguments import VALUES
 
 import lw3dsim
+from lw3dsim import InputError
 from lw3dsim.account.area import AreaBreakdown
 from lw3dsim.account.energy import ByComponent, EnergyCauses
 from lw3dsim.account.events import DramBytesBreakdown
@@ -141,6 +143,13 @@ def test_a_record_reads_by_name_what_is_there_and_nothing_else(result):
     assert "clips" not in alone.totals
     with pytest.raises(KeyError):
         alone.totals["clips"]
+    for record in (alone.totals, alone.energy_breakdown_pj):
+        with pytest.raises(InputError, match=f"{type(record).__name__} has no 'dram_reed'; did you mean 'dram_re"):
+            record["dram_reed"]
+        for make in VALUES.values():
+            with pytest.raises(InputError) as refused:
+                record[make()]
+            assert str(refused.value).isprintable()
     for record in all_records(result.record):
         assert list(record) == list(record.as_dict()) == list(record.keys())
         assert len(record) == len(record.as_dict())

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import enum
 import fractions
+import inspect
 import pathlib
 from functools import cache, partial
 
 import numpy as np
 
 import lw3dsim
-from lw3dsim import dse
+from lw3dsim import dse, learn, rtl
 from lw3dsim.describe.workload_file import parse_workload
+from lw3dsim.network.request import Options
+from lw3dsim.transform import read_pass
 
 
 class _Stubborn:
@@ -156,6 +159,10 @@ CALLS = {
     "plot.save": (_drawn, ("kind", "path", "width", "layer")),
     "plot.accesses": (_result().plot.accesses, ("by_layer",)),
     "plot.timeline": (_timeline, ("layer", "whole")),
+    "transform.read_pass": (read_pass, ("text",)),
+    "learn.train": (learn.train, tuple(inspect.signature(learn.train).parameters)),
+    "learn.score": (learn.score, tuple(inspect.signature(learn.score).parameters)),
+    "rtl.check_core": (rtl.check_core, ("workload", "run", "layers", "seed", "folder")),
     "dse.run": (
         dse.run,
         (
@@ -192,7 +199,9 @@ def _space():
 def given(function):
     """Return what a call is given besides the argument in question."""
     _, arguments = CALLS[function]
-    given = {"workload": "tiny.yaml", "space": _space(), "path": "points.csv"}
+    given = {"workload": "tiny.yaml", "space": _space(), "path": "points.csv", "run": Options()}
+    if function.startswith("learn."):
+        given |= {"data": "no_folder", "weights": "no_weights.npz", "arch": "edge_base", "out": "trained"}
     return {
         name: value for name, value in given.items() if name in arguments or (function, name) == ("Case", "workload")
     }

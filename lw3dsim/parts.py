@@ -1,5 +1,7 @@
 """Files under way: written under a hidden name, locked while their process lives, renamed when they are whole.
 
+Where several files are made beside each other, a process locks their folder.
+
 A killed process leaves such a file behind, but no lock on it: whoever next writes to
 the folder removes it. A file that is locked is a living process's, and any other
 name is nobody's business.
@@ -48,6 +50,15 @@ def _locked(folder: Path) -> tuple[BinaryIO, Path]:
             return file, path
         # Someone who looked for left-over files was faster than the lock.
         file.close()
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait until nobody else is at work in ``folder``, and keep others waiting; who has ended is at work no more."""
+    with (folder / ".lw3dsim.lock").open("ab") as file:
+        with suppress(OSError):  # a file system without locks: who works alone needs none
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def remove_left_over(folder: Path) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.output import check_folder
 from lw3dsim.base.values import Value
 from lw3dsim.errors import InputError
+from lw3dsim.parts import alone_in
 from lw3dsim.rtl.fields import FIELD_BITS, PLACES, declared
 from lw3dsim.rtl.transforms import transform_modules
 
@@ -96,7 +97,7 @@ def verilator() -> str:
 
 
 def build(core: Core, folder: Path) -> Path:
-    """Return the bench of ``core``, built under ``folder`` where it is not yet."""
+    """Return the bench of ``core``, built under ``folder`` where it is not yet, by one process at a time."""
     # Tools run in the folder, and find it by its name from anywhere.
     folder = folder.resolve()
     tool, texts = verilator(), {**sources(core), **bench_files(), "names.h": names_header(core)}
@@ -104,18 +105,26 @@ def build(core: Core, folder: Path) -> Path:
     key = hashlib.sha256(repr((sorted(texts.items()), parameters)).encode()).hexdigest()[:16]
     made = check_folder(folder / f"core_{key}", {})
     bench = made / "bench"
-    if bench.exists():
-        return bench
-    made.mkdir(parents=True, exist_ok=True)
+    if not bench.exists():
+        made.mkdir(parents=True, exist_ok=True)
+        with alone_in(made):
+            # Another may have built it meanwhile.
+            if not bench.exists():
+                _make(bench, tool, texts, parameters)
+    return bench
+
+
+def _make(bench: Path, tool: str, texts: dict[str, str], parameters: list[str]) -> None:
+    """Build ``bench`` of these files, in its folder."""
+    made = bench.parent
     for name, text in texts.items():
         (made / name).write_text(text, encoding="utf-8")
     arguments = ["--cc", "-O3", "--x-assign", "0", "--x-initial", "0", "-Wno-fatal", "-Wno-WIDTH", "--Mdir", "obj"]
     arguments += ["--output-split-cfuncs", str(STATEMENTS)]
     modules = [name for name in texts if name.endswith(".sv")]
     _called([tool, *arguments, "--top-module", TOP, *parameters, *modules], made)
-    _compile(made, _compiler(tool), _runtime(tool, folder))
+    _compile(made, _compiler(tool), _runtime(tool, made.parent))
     (made / "new").rename(bench)
-    return bench
 
 
 def _compile(made: Path, compiler: list[str], runtime: list[Path]) -> None:

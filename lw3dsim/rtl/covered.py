@@ -73,9 +73,6 @@ def group_refusal(unit: Unit, work: GroupWork, design: Accelerator) -> str:
     group, machines = work.group, stage_machines(work.group, work.mapping, unit.run.design(design))
     for tensor in range(len(group.stages)):
         lead, many = leader(group, tensor), len(users(group, tensor))
-        if many == 0:
-            name = unit.layers[tensor - 1].name
-            return f"is a fused group that stores what {name} makes for others alone: a core has the order of a reader"
         if many > 1 and (lead is None or group.stages[lead].structure != "dense"):
             return (
                 "is a fused group that adds a tensor which no dense layer reads, or twice: the core has it in one order"

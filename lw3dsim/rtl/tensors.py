@@ -34,9 +34,9 @@ class GroupTensors:
         ]
         self.axes = mapping.axes(group)
         self.chunk = [chunk for run, chunk in zip(group.runs, mapping.chunks, strict=True) for _ in run]
-        # The stages that look at a tensor, and of these the one in whose order it lies.
+        # The stages that look at a tensor, and of these the one in whose order it lies: none of what is only stored.
         self.users = {tensor: users(group, tensor) for tensor in range(len(group.stages))}
-        leads = {tensor: leader(group, tensor) for tensor in self.users}
+        leads = {tensor: leader(group, tensor) for tensor, looking in self.users.items() if looking}
         self.user = {tensor: self.users[tensor][0] if lead is None else lead for tensor, lead in leads.items()}
         self.axis = KEPT.index(mapping.kept) if mapping.kept != "none" else 0
         self.rings: dict[int, Ring] = {
@@ -66,18 +66,19 @@ class GroupTensors:
 
     def in_run(self, tensor: int) -> bool:
         """Return whether a tensor is read chunk by chunk, by the stage behind it."""
-        return self.user[tensor] == tensor and self.subject.group.stages[tensor].structure != "dense"
+        return self.user.get(tensor) == tensor and self.subject.group.stages[tensor].structure != "dense"
 
     def kept(self, tensor: int, at: tuple[int, int, int], n: int, tag: int, base: int) -> Kept:
         """Return where a tensor lies at a tile: ``n`` channels of it, or all that the next stage reads at once."""
-        stage, (window, low) = self.subject.stages[self.user[tensor]], self.window(tensor, at)
+        user = self.user.get(tensor, tensor - 1)
+        stage, (window, low) = self.subject.stages[user], self.window(tensor, at)
         if self.in_run(tensor):
-            block = min(self.makers[self.user[tensor]].beside, n)
-        elif not stage.problem.has_weights:
-            # What is added alone lies in its chunks.
-            block, n = self.chunk[self.user[tensor]], stage.problem.n
+            block = min(self.makers[user].beside, n)
+        elif tensor not in self.user or not stage.problem.has_weights:
+            # What is added alone, or stored alone, lies in its chunks.
+            block, n = self.chunk[user], stage.problem.n
         else:
-            block = self.makers[self.user[tensor]].together(slice(0, stage.problem.c))
+            block = self.makers[user].together(slice(0, stage.problem.c))
             n = -(-stage.problem.c // block) * block
         return Kept(tag=tag, base=base, block=block, channels=n, window=window, low=low)
 
@@ -102,8 +103,14 @@ class GroupTensors:
         return tensor in self.subject.group.stored
 
     def looked(self, tensor: int, at: tuple[int, int, int], axis: int) -> tuple[int, int]:
-        """Return the first position along an axis that stages look at of a tensor, and that behind the last."""
+        """Return the first position along an axis that stages look at of a tensor, and that behind the last.
+
+        Of what is stored alone these are the positions that are made.
+        """
         each = [looks(self.subject.group.stages[one], axis, *self.made(one, at, axis)) for one in self.users[tensor]]
+        if not each:
+            first, new = self.made(tensor - 1, at, axis)
+            return first, first + new
         here = [one for one in each if one.extent] or each
         return min(one.low for one in here), max(one.low + one.extent for one in here)
 

@@ -8,7 +8,17 @@ import math
 import msgspec
 import numpy as np
 import pytest
-from fused_groups import ADDING, SMALL, any_mapping, chains, fusable, group_of, slicing_chains, storing_chains
+from fused_groups import (
+    ADDING,
+    SMALL,
+    any_mapping,
+    chains,
+    fusable,
+    group_of,
+    leaving_chains,
+    slicing_chains,
+    storing_chains,
+)  # fmt: skip
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -174,6 +184,29 @@ def test_what_is_stored_between_stages_leaves_before_its_place_is_written_again(
             assert (stores.opens[store], stores.closes[store]) == (of_tile[0], of_tile[-1])
             assert grant[store] >= drained[of_tile].max()
             assert following is None or start[stores.opens[following]] >= ready[store]
+
+
+@settings(thorough, suppress_health_check=list(HealthCheck))
+@given(leaving_chains(), st.data())
+def test_what_no_stage_looks_at_is_made_once_and_does_not_stay(chain, data):
+    group = fusable(chain)
+    (tensor,) = group.stored
+    for axis, out in enumerate(group.stages[-1].out):
+        for halo in (STAYS, WARMED):
+            cuts = group.axis(axis, data.draw(st.integers(1, out)), halo)
+            made = [position for tile in tile_sets(cuts, tensor) for position in sorted(tile)]
+            assert made == list(range(group.stages[tensor - 1].out[axis]))
+            assert not cuts.retained[tensor].any()
+
+
+def test_what_is_taken_chunk_by_chunk_is_not_stored():
+    layers = [
+        Conv3d(name="a", inputs=("x",), kernel=(1, 1, 1), out_channels=8),
+        Conv3d(name="b", inputs=("a",), kernel=(1, 3, 3), out_channels=8, groups=8),
+    ]
+    group = group_of(({"x": Shape(4, 1, 4, 4)}, layers, "direct", 1))
+    with pytest.raises(ValueError, match="tensor 1 is stored, and stage 1, which is behind it, is not dense"):
+        replace(group, stored=(1,))
 
 
 @thorough

@@ -205,14 +205,6 @@ def test_a_layer_inside_a_group_stands_for_the_group():
     assert all(chosen(units, [layer.name], prepared)[0] == [one] for one in groups for layer in one.layers)
 
 
-def test_a_group_that_stores_what_none_of_its_layers_reads_is_refused():
-    options = Options(arch="edge_base", fusion="auto", objective="dram_bytes")
-    prepared = prepare(make_request("x3d_s", options))
-    units = map_prepared(prepared)
-    told = [refusal(unit, prepared.design) for unit in units if any("shortcut" in one.name for one in unit.layers)]
-    assert "is a fused group that stores what res2.first.shortcut makes for others alone" in told[0]
-
-
 @pytest.mark.parametrize(("activations", "weights"), [(8, 4), (8, 16), (4, 8), (16, 8)])
 def test_operands_are_drawn_in_the_widths_of_the_accelerator(tiny, activations, weights):
     widths = f"precision.activation_bits={activations}", f"precision.weight_bits={weights}"

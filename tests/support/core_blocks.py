@@ -41,10 +41,13 @@ class Chain:
         self.name, self.shape = layer.name, layer.output_shape((shape,) * len(layer.inputs))
         return self.name, self.shape
 
-    def block(self):
-        """Put a residual block behind: one to three convolutions, a projection half the time, a sum or product."""
+    def block(self, *, is_open=False):
+        """Put a residual block behind: one to three convolutions, a projection half the time, a sum or product.
+
+        Of one that ``is_open`` the projection is there, and what would add it is not.
+        """
         draw, short = self.draw, (self.name, self.shape)
-        begins, many, is_projected = short, draw.randint(1, 3), draw.random() < 0.5
+        begins, many, is_projected = short, draw.randint(1, 3), is_open or draw.random() < 0.5
         kernels = [draw.choice(KERNELS) for _ in range(many)]
         strided = draw.randrange(many)
         stride = tuple(draw.choice([1, min(2, k)]) for k in kernels[strided]) if is_projected else (1, 1, 1)
@@ -57,6 +60,8 @@ class Chain:
             channels = self.shape.channels if is_depthwise else channels
             own = stride if number == strided else (1, 1, 1)
             self.conv(channels, kernel, own, reads=None if number else begins, is_depthwise=is_depthwise)
+        if is_open:
+            return
         kind = draw.choice([Add, Add, Mul])
         self.put(
             kind(name=f"x{len(self.layers)}", inputs=(self.name, short[0]), activation=draw.choice(FUNCTIONS)),
@@ -64,13 +69,16 @@ class Chain:
         )
 
 
-def drawn_chain(draw):
-    """Return the layers of one or two residual blocks, with a convolution in front or behind now and then."""
+def drawn_chain(draw, *, stores=False):
+    """Return the layers of one or two residual blocks, with a convolution in front or behind now and then.
+
+    Where it ``stores`` a block may be open.
+    """
     chain = Chain(draw, Shape(draw.randint(1, 9), *(draw.randint(1, 8) for _ in range(3))))
     if draw.random() < 0.4:
         chain.conv(draw.randint(1, 9), draw.choice(KERNELS))
     for _ in range(draw.choice([1, 1, 2])):
-        chain.block()
+        chain.block(is_open=stores and draw.random() < 0.5)
     if draw.random() < 0.4:
         chain.conv(draw.randint(1, 9), draw.choice(KERNELS))
     return chain.layers, chain.shapes
@@ -103,7 +111,7 @@ def drawn_block_group(name, seed, arch, *, stores=False):
     """
     draw, keeps = random.Random(seed), seed % 2 == 1  # noqa: S311
     while True:
-        layers, shapes = drawn_chain(draw)
+        layers, shapes = drawn_chain(draw, stores=stores)
         problems = tuple(drawn_problem(name, layer, shape, arch) for layer, shape in zip(layers, shapes, strict=True))
         group = group_of(layers, problems)
         group = storing(draw, group) if stores else group

@@ -19,7 +19,7 @@ from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.machine.problem import make_problem
 from lw3dsim.map.group.group import Group, GroupMapping
-from lw3dsim.map.group.orders import rings
+from lw3dsim.map.group.orders import rings, users
 from lw3dsim.rtl.design import make_core
 from lw3dsim.rtl.notes import UnfitError
 from lw3dsim.rtl.programs import make_program
@@ -110,9 +110,13 @@ def drawn_pool_group(name, seed, arch):
 
 
 def storing(draw, group):
-    """Return a group that stores one or two of the tensors in front of dense stages, if it has any."""
+    """Return a group that stores one or two of the tensors in front of dense stages, if it has any.
+
+    What none of its stages looks at is always stored.
+    """
     inner = [number for number, stage in enumerate(group.stages) if number and stage.structure == "dense"]
-    return replace(group, stored=tuple(sorted(draw.sample(inner, min(len(inner), draw.randint(1, 2))))))
+    chosen = draw.sample(inner, min(len(inner), draw.randint(1, 2)))
+    return replace(group, stored=tuple(one for one in inner if one in chosen or not users(group, one)))
 
 
 def drawn_group(name, seed, arch, *, keeps=False, pools=False, stores=False):

@@ -126,7 +126,7 @@ def cut_way(reaches: Reaches, cuts: Cuts, way: int, low: Words, high: Words) -> 
                 low[j] = 0
         if i > 0 and reaches.stored[i - 1]:
             if is_left(reaches, i):
-                go_along(reaches, cuts, way, i, low, high)
+                go_along(reaches, cuts, way, i, low, high, warm)
             make_whole(cuts.tiles[way], reaches.out[i - 1], low, high)
         # The input comes when a stage looks at it.
         retains += place_tensor(cuts, way, i, low, high, cuts.is_kept[way], min(warm, i))
@@ -272,12 +272,14 @@ def made_up_to(reaches: Reaches, i: int, end: int) -> int:
 
 
 @kernel
-def go_along(reaches: Reaches, cuts: Cuts, way: int, tensor: int, low: Words, high: Words) -> None:
-    """Make the intervals of a tensor that no stage uses end with what the stage behind looks at, of what both read."""
-    reached, at = 0, (tensor + 1) * len(cuts.last) + cuts.begin[way]
+def go_along(reaches: Reaches, cuts: Cuts, way: int, tensor: int, low: Words, high: Words, is_ahead: int) -> None:
+    """Make intervals of a tensor that no stage uses end with what the stage behind looks at, or where its own goes."""
+    reached, room = 0, len(cuts.last)
     for j in range(cuts.tiles[way]):
-        first, end = looked_at(reaches, tensor, cuts.first[at + j], cuts.first[at + j] + cuts.new[at + j])
+        at = (tensor + 1) * room + cuts.begin[way] + j
+        first, end = looked_at(reaches, tensor, cuts.first[at], cuts.first[at] + cuts.new[at])
         made = min(made_up_to(reaches, tensor - 1, end), reaches.out[tensor - 1]) if end > first else reached
+        made = max(made, cuts.first[at - room]) if is_ahead else made
         low[j], high[j] = reached, max(made, reached)
         reached = high[j]
 

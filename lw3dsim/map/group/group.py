@@ -41,8 +41,9 @@ class Group(Value, frozen=True, dict=True, gc=True):
     """Layers that run together: their problems in order, and where each finds its second operand.
 
     ``reads`` are the tensors that stages read; where none are given, each reads what the one before has made.
-    Of the tensors between stages those that others read too are ``stored`` besides. ``free`` are channel blocks that
-    its input, its output and each of these may lie in beside those of its stages.
+    Of the tensors between stages those that others read too are ``stored`` besides: each is there in all channels, as
+    the stage behind it is dense. ``free`` are channel blocks that its input, its output and each of these may lie in
+    beside those of its stages.
     """
 
     stages: tuple[Problem, ...]
@@ -50,6 +51,12 @@ class Group(Value, frozen=True, dict=True, gc=True):
     free: tuple[Blocks, ...] = ((), ())
     reads: tuple[int, ...] = ()
     stored: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a tensor that is to be stored, and is made and taken chunk by chunk of channels."""
+        for tensor in self.stored:
+            if self.stages[tensor].structure != "dense":
+                raise ValueError(f"tensor {tensor} is stored, and stage {tensor}, which is behind it, is not dense")
 
     @once
     def runs(self) -> tuple[range, ...]:

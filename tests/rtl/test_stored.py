@@ -1,0 +1,33 @@
+"""Does a core store what layers of a group make, for others alone too?"""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from core_blocks import drawn_block_group
+from cores import MACHINES, differences
+
+from lw3dsim.map.group.orders import users
+from lw3dsim.network.pipeline import map_prepared, prepare
+from lw3dsim.network.request import Options, make_request
+from lw3dsim.rtl.covered import refusal
+from lw3dsim.schedule.work import GroupWork
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_core_stores_what_none_of_the_layers_reads(core_of, name, keeps):
+    arch, core, bench = core_of(name)
+    drawn = (drawn_block_group(name, seed, arch, stores=True) for seed in itertools.count(int(keeps), 2))
+    found = next(one for one in drawn if any(not users(one.group, tensor) for tensor in one.group.stored))
+    assert (found.mapping.kept != "none") == keeps
+    assert not differences(found, core, bench)
+
+
+def test_groups_that_store_what_none_of_their_layers_reads_are_what_a_core_does():
+    prepared = prepare(make_request("x3d_s", Options(arch="edge_base", fusion="auto", objective="dram_bytes")))
+    units = [unit for unit in map_prepared(prepared) if any("shortcut" in layer.name for layer in unit.layers)]
+    groups = [unit for unit in units if isinstance(unit.run.work, GroupWork)]
+    assert any(not users(one.run.work.group, tensor) for one in groups for tensor in one.run.work.group.stored)
+    assert not any(refusal(unit, prepared.design) for unit in groups)

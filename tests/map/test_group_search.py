@@ -128,6 +128,26 @@ def test_what_is_said_to_cost_enough_does(several, arch, price, share):
 
 
 @thorough
+@given(
+    st.lists(chains(), min_size=1, max_size=2),
+    st.sampled_from(ARCHS),
+    st.lists(st.tuples(st.integers(0, 1), st.sampled_from(PRICES), st.sampled_from([0.5, 2.0])), max_size=8),
+)
+def test_a_group_among_others_and_its_like_is_bounded_as_by_itself(several, arch, asked):
+    chosen, clocks = [fusable(chain, arch) for chain in several], make_clocks(arch)
+    groups, prices = [chosen[number % len(chosen)] for number, *_ in asked], [price for _, price, _ in asked]
+    by_itself = [
+        least_of_groups([one], arch, clocks, [price], 1e6)[0] for one, price in zip(groups, prices, strict=True)
+    ]
+    enough = np.array([share * min(least, 1e6) for least, (*_, share) in zip(by_itself, asked, strict=True)])
+    alone = [
+        least_of_groups([one], arch, clocks, [price], 1e6, np.array([most]))[0]
+        for one, price, most in zip(groups, prices, enough, strict=True)
+    ]
+    assert least_of_groups(groups, arch, clocks, prices, 1e6, enough).tolist() == alone
+
+
+@thorough
 @given(chains(), st.sampled_from(ARCHS), st.sampled_from(PRICES), st.integers(1, 6), st.sampled_from([1, 7, 64]))
 def test_the_shortlist_has_what_is_best_of_all(chain, arch, price, keep, few):
     group, clocks = fusable(chain, arch), make_clocks(arch)

@@ -16,7 +16,7 @@ from lw3dsim.map.group.axes import ANEW
 from lw3dsim.map.group.cost import make_rates
 from lw3dsim.map.group.gather import gather_uncut, gather_ways, is_square
 from lw3dsim.map.group.pricing import MOST, Aim, Rates, aim_of
-from lw3dsim.map.group.tables import limits_of, make_paths, make_scratch, tables_of
+from lw3dsim.map.group.tables import Numbers, limits_of, make_paths, make_scratch, tables_of
 from lw3dsim.map.group.tiles import Gauge, cost_of_tile, least_of_tiles
 
 if TYPE_CHECKING:
@@ -67,15 +67,18 @@ def least_of_groups(
     Each has a price of its own. Costs of about an ``ordinary`` size are bounded the most closely. What costs
     ``enough``, if that is given by group, is said to cost about that at least, however much more it does.
     """
-    costs, work = np.full(len(groups), np.inf), kernels()
-    tables = tables_of(groups, arch)
     limits, rates, scale = limits_of(arch), make_rates(arch, clocks), ORDINARY / ordinary if ordinary else 1.0
     setup = arch.layer_setup_cycles * np.array([price.cycle for price in prices])
     most = np.full(len(groups), NEVER)
     if enough is not None:
         most = np.minimum(np.ceil(np.maximum(enough - setup, 0.0) * scale), float(MOST)).astype(np.int64) + 1
+    # Networks repeat their blocks: groups that are alike are bounded once.
+    asked: Numbers[tuple[Group, Price, int]] = Numbers()
+    numbers = [asked[one] for one in zip(groups, prices, most.tolist(), strict=True)]
+    bounds, costs = np.array([bound for *_, bound in asked], dtype=np.int64), np.full(len(asked), np.inf)
+    tables, work = tables_of([group for group, *_ in asked], arch), kernels()
     of_size: dict[tuple[int, int, Price], list[int]] = defaultdict(list)
-    for i, (one, price) in enumerate(zip(tables.groups, prices, strict=True)):
+    for i, (one, (_, price, _)) in enumerate(zip(tables.groups, asked, strict=True)):
         of_size[len(one.layers), one.runs, price].append(i)
     sizes = {(stages, runs) for stages, runs, _ in of_size}
     scratch = {size: make_scratch(*size, tables, arch) for size in sizes}
@@ -84,8 +87,8 @@ def least_of_groups(
         own, least = scratch[stages, runs], work.room(len(those))
         aim = aim_of(price, clocks, scale, ())
         work(bound_groups)(
-            tables.layers, paths, limits, rates, aim, 8 * clocks.burst_bytes, own, work.words(most[those]), least
+            tables.layers, paths, limits, rates, aim, 8 * clocks.burst_bytes, own, work.words(bounds[those]), least
         )
         found = np.asarray(least)
         costs[those] = np.where(found < NEVER, found / scale, np.inf)
-    return np.asarray(costs + setup, dtype=np.float64)
+    return np.asarray(costs[np.array(numbers, dtype=np.int64)] + setup, dtype=np.float64)

@@ -37,14 +37,9 @@ WORD_COUNTS, WORD_PLACES = 11, 15
 TAG_BITS = 16
 
 
-def can_fuse(arch: Accelerator) -> bool:
-    """Return whether the output buffer has room for tensors inside a group."""
-    return arch.buffers.intermediate_share != 0
-
-
 def fusing(arch: Accelerator, quantity: Quantity) -> float:
     """Return the area or the leakage of what an accelerator has to fuse layers, but for `chosen`; 0 where it can't."""
-    if not can_fuse(arch):
+    if not arch.buffers.can_fuse:
         return 0.0
     tech = arch.tech
     held = RINGS_HELD + RINGS_COUNTED + WORD_COUNTS * COUNT_BITS + WORD_PLACES * PLACE_BITS
@@ -74,7 +69,7 @@ def finding(arch: Accelerator, quantity: Quantity) -> float:
 def chosen(arch: Accelerator, quantity: Quantity) -> float:
     """Return a quantity of what chooses, in front of the staging registers, the buffer that a word comes from."""
     bits = 8 * max(arch.buffers.ifmap_port_bytes, arch.buffers.ofmap_port_bytes)
-    return bits * structure(arch.tech, "multiplexer", quantity) if can_fuse(arch) else 0.0
+    return bits * structure(arch.tech, "multiplexer", quantity) if arch.buffers.can_fuse else 0.0
 
 
 @kept(1024)

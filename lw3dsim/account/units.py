@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from lw3dsim.account.area import side_mm
 from lw3dsim.account.built import addresses, control_flip_flops
 from lw3dsim.account.events import constant_mults
-from lw3dsim.account.fusing import can_fuse, kept_word_pj
+from lw3dsim.account.fusing import kept_word_pj
 from lw3dsim.account.vector import dividing, made_pj, operand_pj, product_bits
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.clocks import make_clocks
@@ -260,7 +260,7 @@ def _structure_rows(arch: Accelerator) -> list[UnitCost]:
         ("collector", structure_um2(tech, "selector"), "um2", "the same", "selector"),
         ("vector", structure_um2(tech, "multiplexer"), "um2", "bit of two to choose from", "multiplexer"),
     )
-    if can_fuse(arch):
+    if arch.buffers.can_fuse:
         kept = zip(kept_word_pj(arch), ("read: found, turned, chosen", "written: placed, turned"), strict=True)
         values += tuple(
             ("ofmap_sram (intermediate tensors)", each, "pJ", f"word {what}", "multiplexer") for each, what in kept

@@ -130,6 +130,11 @@ class Buffers(Section, frozen=True):
         return int(self.ofmap_kib * KIB_BITS * self.intermediate_share)
 
     @property
+    def can_fuse(self) -> bool:
+        """Whether tensors inside a fused group have any room."""
+        return self.intermediate_bits > 0
+
+    @property
     def output_bits(self) -> int:
         """What of the output buffer a fused group leaves to its output; the most that it can."""
         if isinstance(self.intermediate_share, str):

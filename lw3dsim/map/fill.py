@@ -13,6 +13,7 @@ from lw3dsim.map.group.cutting import cut_one
 from lw3dsim.map.group.fitting import beside_bits, input_bits, new_positions, slice_bits, window_bits
 from lw3dsim.map.group.floor import stage_weight_bits
 from lw3dsim.map.layer.mapping import input_tile, make_axes, weight_tile_bits
+from lw3dsim.map.layer.tiling import slots_that_fit
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
@@ -82,14 +83,11 @@ def group_fill(group: Group, mapping: GroupMapping, arch: Accelerator) -> list[F
     output = new[-1] * group.stages[-1].output_bits * mapping.chunks[-1]
     most = max(streamed)
     stay = sum(map(stage_weight_bits, itertools.compress(group.stages, mapping.resident)))
-    slots = arch.buffers.slots
-
-    def fitting(bits: int, room: int) -> int:
-        return max(min(slots, room // max(bits, 1)), 1)
-
+    inputs = work(slots_that_fit)(arch.buffers.slots, window, capacity["ifmap"])
+    weights = work(slots_that_fit)(arch.buffers.slots, most, capacity["weight"] - stay) if most else 1
     rows: list[tuple[BufferName, int, int, int, int]] = [
-        ("ifmap", window, fitting(window, capacity["ifmap"]), 0, capacity["ifmap"]),
-        ("weight", most, fitting(most, capacity["weight"] - stay) if most else 1, stay, capacity["weight"]),
+        ("ifmap", window, int(inputs), 0, capacity["ifmap"]),
+        ("weight", most, int(weights), stay, capacity["weight"]),
         ("intermediate", max(beside), 1, 0, inside),
         ("ofmap", output, mapping.ofmap_slots, 0, arch.buffers.output_bits),
     ]

@@ -223,7 +223,7 @@ def moved_of(layers: Sequence[AnyLayer], stored: Sequence[int]) -> tuple[str, ..
 
 def trees_of(network: Workload, problems: Sequence[Problem], arch: Accelerator, apart: Collection[int]) -> Trees:
     """Return what of a network may be fused, whose layers are these ``problems``; those ``apart`` may not."""
-    feeds = without(links(network, problems), apart) if arch.buffers.intermediate_bits else {}
+    feeds = without(links(network, problems), apart) if arch.buffers.can_fuse else {}
     aside = {s: those for s, those in branches(network, problems).items() if s not in apart}
     return make_trees(len(problems), feeds, LONGEST, aside)
 

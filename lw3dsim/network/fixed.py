@@ -236,7 +236,7 @@ def _run_group(place: _Place, entry: GroupEntry, layers: Sequence[AnyLayer], eng
 
 def _check_chain(place: _Place, layers: Sequence[AnyLayer], problems: Sequence[Problem]) -> None:
     """Refuse a group that is not a chain of layers that can be fused."""
-    if not place.arch.buffers.intermediate_bits:
+    if not place.arch.buffers.can_fuse:
         name = one_line(place.arch.name)
         raise place.error(("group",), f"{name} can't fuse: buffers.intermediate_share is 0; raise it")
     for i, (before, layer) in enumerate(itertools.pairwise(layers), start=1):

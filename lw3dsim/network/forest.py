@@ -55,7 +55,7 @@ class _Asked:
         self.network, self.problems, self.arch, self.apart = network, problems, arch, apart
         kinds = [(can_fuse(one), can_branch(one), one.structure, one.state_frames, one.out) for one in problems]
         shapes = network.layers, network.views, tuple(network.shapes.items())
-        self.told = *shapes, tuple(kinds), tuple(sorted(apart)), arch.buffers.intermediate_bits > 0
+        self.told = *shapes, tuple(kinds), tuple(sorted(apart)), arch.buffers.can_fuse
 
     def __hash__(self) -> int:
         return hash(self.told)

@@ -212,7 +212,13 @@ def bits_left(limits: Limits, banks: int) -> int:
 @kernel
 def slots_of(limits: Limits, tiles: int, bits: int, room: int) -> int:
     """Return the slots of a buffer: one where a single tile is all there is, else as many as have room."""
-    return 1 if tiles == 1 else max(min(limits.slots, room // max(bits, 1)), 1)
+    return 1 if tiles == 1 else slots_that_fit(limits.slots, bits, room)
+
+
+@entry
+def slots_that_fit(slots: int, bits: int, room: int) -> int:
+    """Return how many tiles of so many ``bits`` have room, of at most ``slots``; one has it in any case."""
+    return max(min(slots, room // max(bits, 1)), 1)
 
 
 @kernel

@@ -13,7 +13,45 @@ from lw3dsim.describe.windows import Margins, Padding, count_windows, margins
 from lw3dsim.errors import ShapeError
 
 
-class Conv3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="conv3d"):
+class Filters:
+    """What every kind of convolution has: a kernel of weights per output channel, in groups of channels."""
+
+    __slots__ = ()
+
+    out_channels: int
+    kernel: tuple[int, int, int]
+    groups: int
+    bias: bool
+    batch_norm: bool
+    kind: str
+
+    @property
+    def taps(self) -> int:
+        """K * R * S."""
+        return math.prod(self.kernel)
+
+    def read(self, inputs: tuple[Shape, ...]) -> Shape:
+        """Return the shape of the only input. Raises ShapeError where groups do not divide channels."""
+        shape = only(inputs, self.kind)
+        for what, channels in (("input", shape.channels), ("out", self.out_channels)):
+            if channels % self.groups:
+                raise ShapeError(f"groups = {self.groups} does not divide the {channels} {what} channels")
+        return shape
+
+    def weights(self, inputs: tuple[Shape, ...]) -> int:
+        """See Layer."""
+        return self.out_channels * (inputs[0].channels // self.groups) * self.taps
+
+    def biases(self, inputs: tuple[Shape, ...]) -> int:  # noqa: ARG002  # the signature of Layer
+        """See Layer."""
+        return self.out_channels if self.bias or self.batch_norm else 0
+
+    def params(self, inputs: tuple[Shape, ...]) -> int:
+        """See Layer."""
+        return self.weights(inputs) + self.out_channels * (self.bias + 2 * self.batch_norm)
+
+
+class Conv3d(Filters, Layer, frozen=True, kw_only=True, tag_field="kind", tag="conv3d"):
     """3D convolution, kernel (K, R, S); batch norm is folded into weights and bias.
 
     ``weight_density`` is the share of weights that are not zero; they have ``weight_bits``, or as many as those of the
@@ -32,39 +70,19 @@ class Conv3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="conv3d"):
     weight_density: Density = 1.0
     weight_bits: Bits | None = None
 
-    @property
-    def taps(self) -> int:
-        """K * R * S."""
-        return math.prod(self.kernel)
-
     def margins(self, shape: Shape) -> Margins:
         """Return the padding before and behind an input of ``shape``, along T, H and W."""
         return margins(self.padding, shape.extent, self.kernel, self.stride, self.dilation)
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """See Layer."""
-        shape = only(inputs, self.kind)
-        for what, channels in (("input", shape.channels), ("out", self.out_channels)):
-            if channels % self.groups:
-                raise ShapeError(f"groups = {self.groups} does not divide the {channels} {what} channels")
+        shape = self.read(inputs)
         around = self.margins(shape)
         return Shape(self.out_channels, *count_windows(shape.extent, self.kernel, self.stride, around, self.dilation))
 
     def macs(self, inputs: tuple[Shape, ...], output: Shape) -> int:
         """See Layer."""
         return output.elements * (inputs[0].channels // self.groups) * self.taps
-
-    def weights(self, inputs: tuple[Shape, ...]) -> int:
-        """See Layer."""
-        return self.out_channels * (inputs[0].channels // self.groups) * self.taps
-
-    def biases(self, inputs: tuple[Shape, ...]) -> int:  # noqa: ARG002  # the signature of Layer
-        """See Layer."""
-        return self.out_channels if self.bias or self.batch_norm else 0
-
-    def params(self, inputs: tuple[Shape, ...]) -> int:
-        """See Layer."""
-        return self.weights(inputs) + self.out_channels * (self.bias + 2 * self.batch_norm)
 
 
 class Linear(Layer, frozen=True, kw_only=True, tag_field="kind", tag="linear"):

@@ -12,8 +12,8 @@ import itertools
 import math
 from typing import Literal, NamedTuple
 
-from lw3dsim.describe.layer import Function, Layer, only
-from lw3dsim.describe.products import Conv3d
+from lw3dsim.describe.layer import Function, Layer
+from lw3dsim.describe.products import Conv3d, Filters
 from lw3dsim.describe.shape import Bits, Density, Shape, Size, Triple, by
 from lw3dsim.describe.windows import Margin, Margins, Sides, as_margins
 from lw3dsim.errors import ShapeError
@@ -30,7 +30,7 @@ class Part(NamedTuple):
     before: int
 
 
-class ConvTranspose3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="conv_transpose3d"):
+class ConvTranspose3d(Filters, Layer, frozen=True, kw_only=True, tag_field="kind", tag="conv_transpose3d"):
     """Transposed 3D convolution: every input adds the kernel (K, R, S), times itself, to outputs a stride apart.
 
     ``padding`` is cut off the output, before and behind; ``output_padding`` is added behind it. Weights are, as in
@@ -49,17 +49,9 @@ class ConvTranspose3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="c
     weight_density: Density = 1.0
     weight_bits: Bits | None = None
 
-    @property
-    def taps(self) -> int:
-        """K * R * S."""
-        return math.prod(self.kernel)
-
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """See Layer."""
-        shape = only(inputs, self.kind)
-        for what, channels in (("input", shape.channels), ("out", self.out_channels)):
-            if channels % self.groups:
-                raise ShapeError(f"groups = {self.groups} does not divide the {channels} {what} channels")
+        shape = self.read(inputs)
         sizes = []
         around = as_margins(self.padding)
         for axis in range(3):
@@ -114,18 +106,6 @@ class ConvTranspose3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="c
         """See Layer: those of all phases."""
         each = (sum(part.outputs * part.taps for part in parts) for parts in self.parts(inputs[0]))
         return math.prod(each) * self.out_channels * (inputs[0].channels // self.groups)
-
-    def weights(self, inputs: tuple[Shape, ...]) -> int:
-        """See Layer."""
-        return self.out_channels * (inputs[0].channels // self.groups) * self.taps
-
-    def biases(self, inputs: tuple[Shape, ...]) -> int:  # noqa: ARG002  # the signature of Layer
-        """See Layer."""
-        return self.out_channels if self.bias or self.batch_norm else 0
-
-    def params(self, inputs: tuple[Shape, ...]) -> int:
-        """See Layer."""
-        return self.weights(inputs) + self.out_channels * (self.bias + 2 * self.batch_norm)
 
 
 class Phase(Conv3d, frozen=True, kw_only=True, tag_field="kind", tag="conv_phase"):

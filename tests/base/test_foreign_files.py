@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from explore_helpers import NET, kept_study, write_space
+from explore_helpers import NET, write_space, written_places
 from foreign_files import MAKERS
 from test_bad_input import refuse
 
@@ -50,13 +50,9 @@ INPUTS = {
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ours")
-    space = write_space(folder, parameters="  pe.rows: [2, 4]\n")
-    kept_study(space, folder / "study")
-    (folder / "result").mkdir()
-    simulate(str(folder / "net.yaml")).report(folder / "page.html")
-    (folder / "result" / "result.json").write_text(simulate(str(folder / "net.yaml")).to_json())
-    names = {"net": "net.yaml", "result": "result", "study": "study"}
-    return {"space": space, **{key: str(folder / name) for key, name in names.items()}}
+    places = written_places(folder)
+    simulate(places["net"]).report(folder / "page.html")
+    return places
 
 
 def words(line, path, places):

@@ -11,7 +11,7 @@ import random
 import time
 
 import pytest
-from explore_helpers import command, exported, kept_study, start, write_space
+from explore_helpers import command, exported, start, write_space, written_places
 from kills import kill_at_random, killed_at
 
 from lw3dsim.parts import part_file, remove_left_over
@@ -38,15 +38,7 @@ WRITERS = {
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
-    from lw3dsim import simulate
-
-    folder = tmp_path_factory.mktemp("ours")
-    space = write_space(folder, parameters="  pe.rows: [2, 4]\n")
-    kept_study(space, folder / "study")
-    (folder / "result").mkdir()
-    (folder / "result" / "result.json").write_text(simulate(str(folder / "net.yaml")).to_json())
-    names = {"net": "net.yaml", "result": "result", "study": "study"}
-    return {"space": space, **{key: str(folder / name) for key, name in names.items()}}
+    return written_places(tmp_path_factory.mktemp("ours"))
 
 
 def contents(folder):

@@ -66,28 +66,36 @@ def test_a_step_takes_what_its_groups_take(hundred):
 
 def check_step(seed):
     """Hold the pace of a layer that is drawn against the groups that it is done in, one after another."""
-    draw = random.Random(seed)  # noqa: S311
-    ports, lanes = [draw.choice([1, 2, 4, 16]) for _ in range(2)], draw.randint(1, 20)
-    arch = machine(
-        f"buffers.ifmap_port_bytes={ports[0]}", f"buffers.ofmap_port_bytes={ports[1]}", f"vector_lanes={lanes}"
-    )
+    _, arch = drawn_machine(seed)
     layer, shape = drawn_vector_layer(seed)
     shapes = (Shape(shape.channels, *shape.extent),) * len(layer.inputs)
     algorithm = candidates(layer, "direct", 2, 2)[0]
     problem = make_problem(layer, shapes, layer.output_shape(shapes), algorithm, arch)
-    size = (problem.n, *problem.out)
-    groups = groups_of(layer, size, lanes)
-    looks, works = problem.reads * problem.sources, problem.ops_per_output
-    starts, ends = drawn_times(
-        groups, looks, works, [words(group, 8, ports[0]) for group in groups],
-        [words(group, 8, ports[1]) for group in groups],
-    )  # fmt: skip
-    array = plain_array(make_machine(problem, arch, "pixel"))
+    groups = groups_of(layer, (problem.n, *problem.out), arch.vector_lanes)
+    check_pace(seed, problem, arch, groups)
+
+
+def drawn_machine(seed):
+    """Draw ports and lanes; return what draws on, and the accelerator."""
+    draw = random.Random(seed)  # noqa: S311
+    ports, lanes = [draw.choice([1, 2, 4, 16]) for _ in range(2)], draw.randint(1, 20)
+    return draw, machine(
+        f"buffers.ifmap_port_bytes={ports[0]}", f"buffers.ofmap_port_bytes={ports[1]}", f"vector_lanes={lanes}"
+    )
+
+
+def check_pace(seed, problem, arch, groups, **sides):
+    """Hold the pace of a layer, or of a sum whose ``sides`` are told, against ``groups`` done one after another."""
+    size, looks = (problem.n, *problem.out), problem.reads * problem.sources
+    ports = arch.buffers.ifmap_port_bytes, arch.buffers.ofmap_port_bytes
+    loads, stores = ([words(group, 8, port) for group in groups] for port in ports)
+    starts, ends = drawn_times(groups, looks, problem.ops_per_output, loads, stores)
+    array = plain_array(make_machine(problem, arch, "pixel", **sides))
     pace = vector_pace(plain_layer(problem), array, *size, problem.c, 1, 1)
     # The step ends when the last group has been made, and the one before it has drained.
-    handed = max(ends[-1], starts[-1] + words(groups[-2], 8, ports[1])) if len(groups) > 1 else ends[-1]
+    handed = max(ends[-1], starts[-1] + stores[-2]) if len(groups) > 1 else ends[-1]
     assert (pace.head, pace.head + pace.body) == (ends[0], handed), seed
-    assert pace.drain == words(groups[-1], 8, ports[1]), seed
+    assert pace.drain == stores[-1], seed
 
 
 @pytest.mark.parametrize("hundred", range(3))
@@ -97,25 +105,14 @@ def test_a_sum_of_a_tensor_that_others_read_takes_what_groups_of_its_runs_take(h
 
 
 def check_sum(seed):
-    draw = random.Random(seed)  # noqa: S311
-    ports, lanes = [draw.choice([1, 2, 4, 16]) for _ in range(2)], draw.randint(1, 20)
-    arch = machine(
-        f"buffers.ifmap_port_bytes={ports[0]}", f"buffers.ofmap_port_bytes={ports[1]}", f"vector_lanes={lanes}"
-    )
+    draw, arch = drawn_machine(seed)
     shape = Shape(draw.randint(1, 20), *(draw.randint(1, 6) for _ in range(3)))
     layer, size = Add(name="x", inputs=("i", "j")), (shape.channels, *shape.extent)
     problem = make_problem(layer, (shape, shape), shape, candidates(layer, "direct", 2, 2)[0], arch)
     apart, block = draw.randint(0, 3), draw.randint(1, shape.channels)
     groups = []
     for runs in runs_of(size, apart, block):
-        cut = [(run, range(0, run, lanes)) for run in runs]
-        groups += [lanes for _, firsts in cut for _ in firsts[:-1]] + [run - firsts[-1] for run, firsts in cut]
-    starts, ends = drawn_times(
-        groups, 2, problem.ops_per_output, [words(group, 8, ports[0]) for group in groups],
-        [words(group, 8, ports[1]) for group in groups],
-    )  # fmt: skip
-    array = plain_array(make_machine(problem, arch, "pixel", apart=apart, block=block))
-    pace = vector_pace(plain_layer(problem), array, *size, problem.c, 1, 1)
-    handed = max(ends[-1], starts[-1] + words(groups[-2], 8, ports[1])) if len(groups) > 1 else ends[-1]
-    assert (pace.head, pace.head + pace.body) == (ends[0], handed), seed
-    assert pace.drain == words(groups[-1], 8, ports[1]), seed
+        cut = [(run, range(0, run, arch.vector_lanes)) for run in runs]
+        groups += [arch.vector_lanes for _, firsts in cut for _ in firsts[:-1]]
+        groups += [run - firsts[-1] for run, firsts in cut]
+    check_pace(seed, problem, arch, groups, apart=apart, block=block)

@@ -94,3 +94,15 @@ def kept_study(space, where, *, points=None, sampler="exhaustive"):
                 plan.finish(record)
                 left -= 1
     return loaded
+
+
+def written_places(folder):
+    """Write a network, a space, a study and a result into ``folder``; return their names by what they are."""
+    from lw3dsim import simulate
+
+    space = write_space(folder, parameters="  pe.rows: [2, 4]\n")
+    kept_study(space, folder / "study")
+    (folder / "result").mkdir()
+    (folder / "result" / "result.json").write_text(simulate(str(folder / "net.yaml")).to_json())
+    names = {"net": "net.yaml", "result": "result", "study": "study"}
+    return {"space": space, **{key: str(folder / name) for key, name in names.items()}}

@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 
 sys.dont_write_bytecode = False
 
-# The suite says the same of the same code wherever it runs; ``--hypothesis-profile default`` draws anew each time.
-hypothesis.settings.register_profile("same", derandomize=True)
+# The suite says the same of the same code wherever it runs, and however long that takes there;
+# ``--hypothesis-profile default`` draws anew each time.
+ANYWHERE: dict[str, Any] = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("default", **ANYWHERE)
+hypothesis.settings.register_profile("same", derandomize=True, **ANYWHERE)
 hypothesis.settings.load_profile("same")
 
 # A package of a third party, whose tests run where it is installed.

@@ -155,6 +155,8 @@ def run(session: Session, case: Case) -> None:
 def _targets(words: tuple[str, ...]) -> list[str]:
     """Return the paths that a command line asks to write."""
     after = [value for flag, value in itertools.pairwise(words) if flag in ("--out", "--html", "--save")]
+    # What is begun is called after its name.
+    after += [f"{word}.yaml" for word in words[1:] if words[0] == "new"]
     return after + [word.split("=", 1)[1] for word in words if word.startswith(("--out=", "--html=", "--save="))]
 
 

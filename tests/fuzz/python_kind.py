@@ -107,7 +107,7 @@ CALLS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("trials", "sampler", "seed", "workers", "batch", "bounds", "patience_s", "point_limit_s", "dask", "progress"),
     ),
 }
-MAKES = ("dse.export", "dse.report", "dse.study", "dse.status", "dse.front", "dse.points")
+MAKES = ("dse.export", "dse.report", "dse.study", "dse.status", "dse.front", "dse.points", "trace")
 CASE = (
     "Case(name={0})", "Case(name={0}, {1}={2})", "Case(name='a'), Case(name='b', {1}={2})",
     "Case(name='a'), Case(name='a')", "{0}", "Case(name='a'), {0}",

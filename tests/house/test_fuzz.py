@@ -100,6 +100,20 @@ def test_an_output_may_be_made_but_not_by_a_refusal(monkeypatch):
         assert (running.run_case(kind, case)[0] is not None) == is_found
 
 
+@pytest.mark.parametrize(
+    ("kind", "plan"),
+    [
+        ("options", ("new", "arch", "x")),
+        ("python", ("lw3dsim.trace('net.yaml', out='t.json')", "")),
+    ],
+)
+def test_a_file_that_is_asked_for_is_no_finding(kind, plan):
+    text = text_of(network(random_of("network", 0, 4)))
+    found, commands = running.run_case(KINDS[kind], Case(files={"net.yaml": text.encode()}, plan=plan))
+    assert found is None
+    assert commands
+
+
 @pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"a": -Infinity}', "1e999", "[", ""])
 def test_json_that_is_none_or_not_finite_is_found(text):
     with pytest.raises(Finding):

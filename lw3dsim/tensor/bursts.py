@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class Rows(NamedTuple):
-    """A Layout in integers: ``columns`` bursts a pixel's block, ``pixel_bits`` from a pixel to the next."""
+    """A Layout in integers: ``columns`` bursts a pixel's block, ``pixel_bits`` from a pixel to the next.
+
+    Where rows are packed, a row begins ``row_pixels`` pixels behind the one before it, else 0.
+    """
 
     block: int
     columns: int
@@ -20,15 +23,16 @@ class Rows(NamedTuple):
     pixel_bits: int
     row_bursts: int
     burst_bits: int
+    row_pixels: int
 
 
 @kernel
 def in_blocks(rows: Rows, block: int) -> Rows:
-    """Return the same in blocks of so many channels, without what lies from a row to the next."""
+    """Return the same in blocks of so many channels, not packed, without what lies from a row to the next."""
     bits = block * rows.element_bits
     columns = ceiling(bits, rows.burst_bits)
     pixel_bits = columns * rows.burst_bits if bits > rows.burst_bits else bits
-    return Rows(block, columns, rows.element_bits, pixel_bits, 0, rows.burst_bits)
+    return Rows(block, columns, rows.element_bits, pixel_bits, 0, rows.burst_bits, 0)
 
 
 @kernel
@@ -49,7 +53,8 @@ def columns_of(rows: Rows, channel: int, count: int) -> tuple[int, int]:
 def column_of(rows: Rows, channel: int, bit: int) -> int:
     """Return the column of bursts, numbered through all blocks, in which a bit of a channel lies."""
     within = (channel % rows.block * rows.element_bits + bit) // rows.burst_bits
-    return channel // rows.block * rows.columns + within
+    # Of a packed block all of a pixel is moved, however many bursts that are.
+    return channel // rows.block * rows.columns + min(within, rows.columns - 1)
 
 
 @kernel

@@ -5,6 +5,10 @@ values of a pixel next to each other. b = 1 is C-T-H-W, b = C is T-H-W-C. Every 
 starts on a burst; the block of a pixel that is larger than a burst takes whole
 bursts (*columns*). A DMA moves whole bursts: what a tile's edge needs of a burst
 costs all of it.
+
+Or rows are *packed*: only the plane of a block, its H x W x b values of a frame,
+starts on a burst, and rows and pixels follow without gaps. Such a layout is told
+from others by a negative block: -b.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import numpy as np
 from lw3dsim.base.arrays import padded
 from lw3dsim.base.caches import kept, once
 from lw3dsim.base.kernels import kernels
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import MappingError
 from lw3dsim.tensor.bursts import Rows
 from lw3dsim.tensor.runs import Cuts, Strides, count_boxes, list_runs, row_sums
@@ -34,7 +38,10 @@ MAX_RUNS = 16_000_000
 
 
 class Layout(Value, frozen=True, kw_only=True):
-    """A tensor of ``channels`` x ``extent`` (T, H, W) in blocks of ``block`` channels; addresses count bursts."""
+    """A tensor of ``channels`` x ``extent`` (T, H, W) in blocks of ``block`` channels; addresses count bursts.
+
+    A negative ``block`` is one of as many channels whose rows are packed.
+    """
 
     channels: int
     extent: tuple[int, int, int]
@@ -43,25 +50,37 @@ class Layout(Value, frozen=True, kw_only=True):
     burst_bytes: int
 
     @property
+    def is_packed(self) -> bool:
+        """Whether rows follow each other without gaps."""
+        return self.block < 0
+
+    @property
+    def together(self) -> int:
+        """Channels of a block."""
+        return abs(self.block)
+
+    @property
     def columns(self) -> int:
-        """Bursts of a pixel's block; 1 where pixels share a burst."""
-        return -(-self.block * self.element_bits // (8 * self.burst_bytes))
+        """Bursts of a pixel's block; 1 where pixels share a burst, as all do that are packed."""
+        return 1 if self.is_packed else -(-self.block * self.element_bits // (8 * self.burst_bytes))
 
     @property
     def pixel_bits(self) -> int:
         """Bits from a pixel to the next."""
         burst_bits = 8 * self.burst_bytes
-        bits = self.block * self.element_bits
-        return padded(bits, burst_bits) if bits > burst_bits else bits
+        bits = self.together * self.element_bits
+        return padded(bits, burst_bits) if bits > burst_bits and not self.is_packed else bits
 
     @property
     def row_bursts(self) -> int:
-        """Bursts from a row to the next."""
+        """Bursts from a row to the next; of packed rows those that hold one at most."""
         return -(-self.extent[2] * self.pixel_bits // (8 * self.burst_bytes))
 
     @property
     def frame_bursts(self) -> int:
         """Bursts from a frame to the next."""
+        if self.is_packed:
+            return -(-self.extent[1] * self.extent[2] * self.pixel_bits // (8 * self.burst_bytes))
         return self.extent[1] * self.row_bursts
 
     @property
@@ -72,13 +91,14 @@ class Layout(Value, frozen=True, kw_only=True):
     @property
     def bursts(self) -> int:
         """Bursts of the whole tensor."""
-        return -(-self.channels // self.block) * self.block_bursts
+        return -(-self.channels // self.together) * self.block_bursts
 
     def describe(self) -> str:
         """Return the layout in words, outermost dimension first."""
-        if self.block == 1:
-            return "C T H W"
-        return f"C/{self.block} T H W {self.block}" if self.block < self.channels else f"T H W {self.block}"
+        block, rows = self.together, "HW" if self.is_packed else "H W"
+        if block == 1:
+            return f"C T {rows}"
+        return f"C/{block} T {rows} {block}" if block < self.channels else f"T {rows} {block}"
 
 
 def block_sizes(block: int, channels: int) -> list[int]:
@@ -163,9 +183,14 @@ class Boxes(Value, frozen=True, kw_only=True, dict=True, gc=True):
     def bursts_in(self, blocks: Sequence[int]) -> list[int]:
         """Return the bursts of all boxes together, of the tensor in blocks of each of so many channels."""
         work, lines = kernels(), int(self.t.begins[-1]) * int(self.h.begins[-1])
-        bursts = work.empty(len(blocks))
-        work(row_sums)(plain_rows(self.layout), self.cuts, work.words(blocks), bursts)
-        return [lines * int(of_row) for of_row in bursts]
+        usual = [block for block in blocks if block > 0]
+        bursts = work.empty(len(usual))
+        work(row_sums)(plain_rows(self.layout), self.cuts, work.words(usual), bursts)
+        of_rows = dict(zip(usual, bursts, strict=True))
+        return [lines * int(of_rows[block]) if block > 0 else self._in_packed(block) for block in blocks]
+
+    def _in_packed(self, block: int) -> int:
+        return int(replace(self, layout=replace(self.layout, block=block)).bursts().sum())
 
     def check_runs(self) -> int:
         """Return the runs of all boxes before any are joined; raise MappingError where they are more than MAX_RUNS."""
@@ -203,10 +228,11 @@ def strides_of(layout: Layout) -> Strides:
 def plain_rows(layout: Layout) -> Rows:
     """Return ``layout`` in integers."""
     return Rows(
-        block=layout.block,
+        block=layout.together,
         columns=layout.columns,
         element_bits=layout.element_bits,
         pixel_bits=layout.pixel_bits,
         row_bursts=layout.row_bursts,
         burst_bits=8 * layout.burst_bytes,
+        row_pixels=layout.extent[2] if layout.is_packed else 0,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.tensor.bursts import bursts_of, columns_of, in_blocks, is_scattered, row_bursts
+from lw3dsim.tensor.planes import bursts_of_lines, is_stretch, piece
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -73,12 +74,34 @@ def count_boxes(rows: Rows, cuts: Cuts, tensors: int, bursts: Words, box: int) -
         blocks, is_apart = ceiling(end, rows.columns) - start // rows.columns, is_scattered(rows, start, end)
         for t in range(len(cuts.frames) - 1):
             for h in range(len(cuts.rows) - 1):
-                lines = (cuts.frames[t + 1] - cuts.frames[t]) * (cuts.rows[h + 1] - cuts.rows[h])
+                frames, lines = cuts.frames[t + 1] - cuts.frames[t], cuts.rows[h + 1] - cuts.rows[h]
                 for w in range(width):
-                    bursts[box] = tensors * lines * row_bursts(rows, start, end, cuts.left[w], cuts.span[w])
-                    runs += lines * blocks * (cuts.span[w] if is_apart else min(cuts.span[w], 1))
+                    if rows.row_pixels:
+                        of_plane, pieces = plane_bursts(rows, cuts, h, w)
+                        bursts[box] = tensors * frames * blocks * of_plane
+                        runs += frames * blocks * pieces
+                    else:
+                        of_row = row_bursts(rows, start, end, cuts.left[w], cuts.span[w])
+                        bursts[box] = tensors * frames * lines * of_row
+                        runs += frames * lines * blocks * (cuts.span[w] if is_apart else min(cuts.span[w], 1))
                     box += 1
     return runs
+
+
+@kernel
+def plane_bursts(rows: Rows, cuts: Cuts, h: int, w: int) -> tuple[int, int]:
+    """Return the bursts that a box moves of a plane of packed rows, and the most runs of them."""
+    first, last, left, span = cuts.rows[h], cuts.rows[h + 1], cuts.left[w], cuts.span[w]
+    lines = last - first
+    if lines == 0 or span == 0:
+        return 0, 0
+    if alike(cuts.row, first, last) == lines:
+        return bursts_of_lines(rows, cuts.row[first], lines, left, span), 1 if is_stretch(rows, span) else lines
+    total = reached = 0
+    for r in range(first, last):
+        begin, behind = piece(rows, cuts.row[r], left, span, reached)
+        total, reached = total + behind - begin, behind
+    return total, lines
 
 
 @entry
@@ -122,6 +145,8 @@ def box_runs(
 ) -> int:  # fmt: skip
     """Append the runs of one box to ``runs`` others; return how many there are then."""
     left, span, columns = cuts.left[w], cuts.span[w], rows.columns
+    if rows.row_pixels:
+        return packed_runs(rows, strides, cuts, base, page, i, t, h, w, first, count, runs)
     start, end = columns_of(rows, cuts.channel[i], cuts.channels[i])
     of_row, is_apart = bursts_of(rows, left, span), is_scattered(rows, start, end)
     if of_row == 0:
@@ -138,6 +163,34 @@ def box_runs(
                     runs, edge = append(first, count, own, runs, edge, at + low, high - low, columns, span, page)
                 else:
                     runs, edge = append(first, count, own, runs, edge, at, of_row, strides.row, together, page)
+    return runs
+
+
+@kernel
+def packed_runs(
+    rows: Rows, strides: Strides, cuts: Cuts, base: int, page: int, i: int, t: int, h: int, w: int,
+    first: Words, count: Words, runs: int,
+) -> int:  # fmt: skip
+    """Append the runs of one box of packed rows to ``runs`` others; return how many there are then."""
+    left, span, top, last = cuts.left[w], cuts.span[w], cuts.rows[h], cuts.rows[h + 1]
+    start, end = columns_of(rows, cuts.channel[i], cuts.channels[i])
+    own, edge = runs, 0
+    if span == 0 or last == top:
+        return runs
+    is_one = alike(cuts.row, top, last) == last - top and is_stretch(rows, span)
+    for block in range(start, end):
+        for f in range(cuts.frames[t], cuts.frames[t + 1]):
+            plane, reached = base + block * strides.block + cuts.frame[f] * strides.frame, 0
+            if is_one:
+                begin, _ = piece(rows, cuts.row[top], left, span, 0)
+                bursts = bursts_of_lines(rows, cuts.row[top], last - top, left, span)
+                runs, edge = append(first, count, own, runs, edge, plane + begin, bursts, bursts, 1, page)
+                continue
+            for r in range(top, last):
+                begin, behind = piece(rows, cuts.row[r], left, span, reached)
+                bursts, reached = behind - begin, behind
+                if bursts:
+                    runs, edge = append(first, count, own, runs, edge, plane + begin, bursts, bursts, 1, page)
     return runs
 
 

@@ -38,11 +38,11 @@ thorough = settings(
 )
 
 
-def freed(group, smallest=2):
+def freed(group, smallest=2, packed=()):
     ends = group.channels[0], group.channels[-1]
     is_alone = len(group.dram_inputs) == 1 and group.stages[0].sources == 1
-    inputs, outputs = (tuple(block_sizes(smallest, channels)) for channels in ends)
-    inner = (tuple(block_sizes(smallest, group.channels[tensor])) for tensor in group.stored)
+    inputs, outputs = ((*block_sizes(smallest, channels), *packed) for channels in ends)
+    inner = ((*block_sizes(smallest, group.channels[tensor]), *packed) for tensor in group.stored)
     return replace(group, free=(inputs if is_alone else (), outputs, *inner))
 
 
@@ -53,10 +53,15 @@ def found(group, arch, **kwargs):
         return []
 
 
+def packings():
+    """Blocks of packed rows that tensors may lie in beside the usual ones: none or two."""
+    return st.just(()) | st.lists(st.integers(-12, -1), min_size=1, max_size=2, unique=True).map(tuple)
+
+
 @thorough
-@given(chains(), st.sampled_from([SMALL, FEW_ROWS]))
-def test_free_layouts_are_as_good_as_the_best_of_all_given_ones(chain, arch):
-    group = freed(fusable(chain, arch))
+@given(chains(), st.sampled_from([SMALL, FEW_ROWS]), packings())
+def test_free_layouts_are_as_good_as_the_best_of_all_given_ones(chain, arch, packed):
+    group = freed(fusable(chain, arch), packed=packed)
     free = found(group, arch, keep=1)
     given_ones = [
         one
@@ -68,9 +73,9 @@ def test_free_layouts_are_as_good_as_the_best_of_all_given_ones(chain, arch):
 
 
 @thorough
-@given(chains(), st.sampled_from([SMALL, FEW_ROWS]))
-def test_what_a_group_moves_in_the_layouts_of_its_plan_is_what_its_schedule_moves(chain, arch):
-    group, clocks = freed(fusable(chain, arch)), make_clocks(arch)
+@given(chains(), st.sampled_from([SMALL, FEW_ROWS]), packings())
+def test_what_a_group_moves_in_the_layouts_of_its_plan_is_what_its_schedule_moves(chain, arch, packed):
+    group, clocks = freed(fusable(chain, arch), packed=packed), make_clocks(arch)
     for one in found(group, arch):
         schedule = build_group_schedule(one.plan.laid_out(group), one.plan.mapping, arch, clocks)
         assert schedule.total_bursts * clocks.burst_bytes == one.dram_bytes
@@ -102,9 +107,9 @@ def loaded(group, size, burst_bits):
 
 
 @settings(thorough, max_examples=15)
-@given(chains())
-def test_the_run_of_a_group_lies_as_its_plan_says(chain):
-    group = freed(fusable(chain))
+@given(chains(), packings())
+def test_the_run_of_a_group_lies_as_its_plan_says(chain, packed):
+    group = freed(fusable(chain), packed=packed)
     assume(found(group, SMALL))
     run = run_group(group, SMALL, BYTES)
     assert run.work.block("input") in group.all_blocks[0]

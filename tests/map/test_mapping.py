@@ -44,6 +44,7 @@ from lw3dsim.map.layer.tiling import (
     total_steps,
     weight_loads,
 )
+from lw3dsim.network.layers import laid
 from lw3dsim.schedule.build import build_schedule, draft_layer
 from lw3dsim.schedule.dma import Activations, runs_of
 from lw3dsim.tensor.axis import cut
@@ -123,6 +124,11 @@ def vector_layers(draw):
     return make_problem(layer, shapes, layer.output_shape(shapes), candidates(layer, "direct", 4, 4)[0], ARCH)
 
 
+def packings():
+    """Blocks that a tensor may lie in: as it does, or with packed rows."""
+    return st.none() | st.sampled_from([-1, -3, -8, -27])
+
+
 slow = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -136,8 +142,9 @@ def offered(problem):
 
 
 @slow
-@given(layers() | vector_layers())
-def test_every_mapping_offered_keeps_the_invariants(problem):
+@given(layers() | vector_layers(), packings(), packings())
+def test_every_mapping_offered_keeps_the_invariants(problem, first, last):
+    problem = laid(problem, (first, last))
     for candidate in offered(problem):
         schedule = build_schedule(problem, candidate.mapping, ARCH, CLOCKS)
         events = count_events(schedule, CLOCKS.burst_bytes, ARCH.buffers)
@@ -240,9 +247,14 @@ def test_predicted_compute_cycles_are_those_of_the_schedule(problem, data):
 
 
 @slow
-@given(layers(), st.sampled_from([1, 2, 8, 64, 512]), st.sampled_from([4, 8, 16]), st.data())
+@given(
+    layers(),
+    st.sampled_from([1, 2, 8, 64, 512]) | st.sampled_from([-1, -3, -8, -27, -64]),
+    st.sampled_from([4, 8, 16]),
+    st.data(),
+)
 def test_a_box_moves_the_bursts_that_hold_its_elements_and_nothing_else(problem, block, bits, data):
-    """A brute-force walk over the addresses of each element of a tile."""
+    """A brute-force walk over the addresses of each element of a tile; of packed rows all channels of its blocks."""
     problem = replace(problem, input_block=block, activation_bits=bits)
     _, _, mapping = a_tiling(problem, data)
     boxes = input_boxes(problem, mapping, make_axes(problem, mapping), CLOCKS.burst_bytes)
@@ -250,7 +262,7 @@ def test_a_box_moves_the_bursts_that_hold_its_elements_and_nothing_else(problem,
     assert np.array_equal(
         np.add.reduceat(np.r_[runs.bursts, 0], runs.offsets[:-1]) * (np.diff(runs.offsets) > 0), boxes.bursts()
     )
-    blocks = [boxes.layout.block, 1, 3, 16, 64]
+    blocks = [boxes.layout.block, 1, -5, 3, 16, -16, 64]
     others = [replace(boxes, layout=replace(boxes.layout, block=each)) for each in blocks]
     assert boxes.bursts_in(blocks) == [other.bursts().sum() for other in others]
     layout, tile = boxes.layout, (mapping.t, mapping.h, mapping.w)
@@ -259,6 +271,8 @@ def test_a_box_moves_the_bursts_that_hold_its_elements_and_nothing_else(problem,
         first, count = int(boxes.channel_first[channel]), int(boxes.channel_count[channel])
         where = [touched(problem, d, tile[d], int(place[d])) for d in range(3)]
         width = range(min(where[2]), max(where[2]) + 1) if where[2] else ()
+        if block < 0:
+            first, count = first // -block * -block, -(-(first + count) // -block) * -block - first // -block * -block
         expected = {
             1000 + (address_bits + bit) // (8 * layout.burst_bytes)
             for c, t, h, w in itertools.product(range(first, first + count), where[0], where[1], width)
@@ -275,9 +289,14 @@ def test_a_box_moves_the_bursts_that_hold_its_elements_and_nothing_else(problem,
 
 
 def element_bits(layout, c, t, h, w):
-    """The address of an element in [C/b][T][H][W][b], rows and large pixels padded to bursts, in bits."""
+    """The address of an element in [C/b][T][H][W][b], rows and large pixels, or planes, padded to bursts, in bits."""
     _, H, W = layout.extent
     burst = 8 * layout.burst_bytes
+    if layout.block < 0:
+        pixel = -layout.block * layout.element_bits
+        plane = c // -layout.block * layout.extent[0] + t
+        within = (h * W + w) * pixel + c % -layout.block * layout.element_bits
+        return plane * -(-H * W * pixel // burst) * burst + within
     pixel = layout.block * layout.element_bits
     pixel = pixel if pixel <= burst else -(-pixel // burst) * burst
     row = -(-W * pixel // burst) * burst

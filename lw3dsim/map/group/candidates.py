@@ -82,7 +82,10 @@ class Candidates(Value, frozen=True, kw_only=True):
         output = len(lying.tensor) + place - int(parts.chunks.begin[-2])
         inner = len(lying.lines.block) // every - len(lying.stored)
         lies = (0, output, *range(inner, inner + len(lying.stored)))
-        return tuple(int(lying.lines.block[at * every + way]) for at in lies)
+        if not len(lying.frames.block):
+            return tuple(int(lying.lines.block[at * every + way]) for at in lies)
+        height = int(found.h[i])
+        return tuple(int(lying.frames.block[(at * len(parts.h.tile) + height) * every + way]) for at in lies)
 
 
 class Fits(Value, frozen=True, kw_only=True):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
-from lw3dsim.map.group.lying import Lines, Lying, lay_tensor, link_fewer
+from lw3dsim.map.group.lying import Lines, Lying, lay_tensor
 from lw3dsim.map.group.mode import Mode, make_mode
 from lw3dsim.map.group.orders import Order, leader, least_apart, modes_of, round_channels, shared
+from lw3dsim.map.group.packing import lay_frames, link_fewer
 from lw3dsim.map.group.pricing import Aim, Rates, aim_of
 from lw3dsim.map.group.tiles import Gauge
 from lw3dsim.map.group.weighing import Modes
@@ -208,37 +209,67 @@ def lying_of(group: Group, fits: Fits, clocks: Clocks, lies: tuple[Blocks, ...] 
 
     Or of these, where any are given.
     """
-    work, burst_bytes, w, reads = kernels(), clocks.burst_bytes, fits.parts.w, group.dram_inputs
-    sizes, every, ways = (
-        work.words(fits.parts.chunks.size[int(fits.parts.chunks.begin[-2]) : int(fits.parts.chunks.begin[-1])]),
-        len(w.tile),
-        fits.ways[2],
-    )
-    input_blocks, output_blocks, *inner_blocks = lies or group.all_blocks
-    places = len(reads) + len(sizes)
-    lines, fewer = work.rooms(Lines, (places + len(inner_blocks)) * every), work.room(len(sizes) * every)
-    spans, stages = work.room(every), group.stages
-    for i, (stage, tensor, _) in enumerate(reads):
-        blocks = (stages[stage].input_block,) if i else input_blocks
-        layouts = _layouts(input_layout(stages[stage], burst_bytes), blocks)
-        whole = work.words([group.channels[tensor]])
-        work(lay_tensor)(w, ways, tensor, layouts, len(blocks), whole, i, lines, spans, 0)
-    layouts = _layouts(output_layout(stages[-1], burst_bytes), output_blocks)
-    work(lay_tensor)(w, ways, len(stages), layouts, len(output_blocks), sizes, len(reads), lines, spans, 0)
-    for place, (tensor, blocks) in enumerate(zip(group.stored, inner_blocks, strict=True), start=places):
-        layouts = _layouts(output_layout(stages[tensor - 1], burst_bytes), blocks)
-        whole = work.words([group.channels[tensor]])
-        work(lay_tensor)(w, ways, tensor, layouts, len(blocks), whole, place, lines, spans, 1)
-    work(link_fewer)(ways, every, len(reads), sizes, fits.parts.stages, 8 * burst_bytes, lines, fewer)
+    work, burst_bytes, h, w, reads = kernels(), clocks.burst_bytes, fits.parts.h, fits.parts.w, group.dram_inputs
+    sizes = work.words(fits.parts.chunks.size[int(fits.parts.chunks.begin[-2]) : int(fits.parts.chunks.begin[-1])])
+    _, ways_h, ways_w = fits.ways
+    moved = _moved(group, burst_bytes, sizes, lies or group.all_blocks)
+    every = len(w.tile) * (len(reads) + len(sizes) + len(group.stored))
+    may_pack = any(block < 0 for one in moved for block in one.blocks)
+    lines, fewer = work.rooms(Lines, every), work.room(len(sizes) * len(w.tile))
+    frames = work.rooms(Lines, every * len(h.tile) if may_pack else 0)
+    spans, planes = work.room(len(w.tile)), work.room(len(w.tile) * len(h.tile) if may_pack else 0)
+    for one in moved:
+        usual, packed = (tuple(block for block in one.blocks if block * sign > 0) for sign in (1, -1))
+        at = one.sizes, one.place, lines
+        work(lay_tensor)(w, ways_w, one.tensor, _layouts(one.layout, usual), len(usual), *at, spans, one.is_once)
+        if may_pack:
+            rows = _layouts(one.layout, packed), len(packed)
+            work(lay_frames)(h, w, ways_h, ways_w, one.tensor, *rows, *at, frames, planes, one.is_once)
+    stages, bits = fits.parts.stages, 8 * burst_bytes
+    work(link_fewer)(h, w, ways_h, ways_w, len(reads), sizes, stages, bits, lines, frames, fewer)
     return Lying(
         tensor=work.words([tensor for _, tensor, _ in reads]),
         sources=work.words([sources for _, _, sources in reads]),
         stored=work.words(group.stored),
         lines=lines,
+        frames=frames,
         fewer=fewer,
-        burst_bits=8 * burst_bytes,
+        burst_bits=bits,
         page_bursts=clocks.dram.page_bursts,
     )
+
+
+class Moved(NamedTuple):
+    """A tensor of a group in DRAM: its layout, in any of these ``blocks``, and the ``sizes`` of chunks it moves in.
+
+    ``is_once``: a tile moves only what no tile before it had.
+    """
+
+    tensor: int
+    place: int
+    layout: Layout
+    blocks: Blocks
+    sizes: Words
+    is_once: int
+
+
+def _moved(group: Group, burst_bytes: int, sizes: Words, lies: tuple[Blocks, ...]) -> list[Moved]:
+    """Return what a group reads, its output in chunks of ``sizes``, and what it stores besides, in these blocks."""
+    input_blocks, output_blocks, *inner_blocks = lies
+    stages, reads, moved = group.stages, group.dram_inputs, list[Moved]()
+
+    def whole(tensor: int) -> Words:
+        return kernels().words([group.channels[tensor]])
+
+    for place, (stage, tensor, _) in enumerate(reads):
+        blocks = (stages[stage].input_block,) if place else input_blocks
+        moved.append(Moved(tensor, place, input_layout(stages[stage], burst_bytes), blocks, whole(tensor), 0))
+    output = output_layout(stages[-1], burst_bytes)
+    moved.append(Moved(len(stages), len(reads), output, output_blocks, sizes, 0))
+    for place, (tensor, blocks) in enumerate(zip(group.stored, inner_blocks, strict=True), len(reads) + len(sizes)):
+        layout = output_layout(stages[tensor - 1], burst_bytes)
+        moved.append(Moved(tensor, place, layout, blocks, whole(tensor), 1))
+    return moved
 
 
 @kept(4096)

@@ -162,9 +162,9 @@ class Group(Value, frozen=True, dict=True, gc=True):
 
     @property
     def operand_blocks(self) -> list[int]:
-        """By stage, the channel block in which its second operand lies in DRAM, 0 where it has none there."""
+        """By stage, the channels of a block in which its second operand lies in DRAM, 0 where it has none there."""
         stages = zip(self.stages, self.operands, strict=True)
-        return [stage.input_block if operand == "dram" else 0 for stage, operand in stages]
+        return [abs(stage.input_block) if operand == "dram" else 0 for stage, operand in stages]
 
     @property
     def dram_inputs(self) -> list[tuple[int, int, int]]:

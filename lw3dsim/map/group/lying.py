@@ -35,14 +35,16 @@ class Lying(NamedTuple):
     """The tensors in DRAM: what is read, behind that the output, by size of its chunks, and what is stored besides.
 
     By tensor that is read: its number, and how many are read like it; by one that is ``stored`` besides its number. By
-    tensor or size, its ``lines``. ``fewer`` are, by size and way to cut W, the place of the largest smaller chunk that
-    moves fewer bursts, -1 for none.
+    tensor or size, its ``lines``, and, by way to cut H and W, its ``frames``, none where no rows may be packed.
+    ``fewer`` are, by size and way to cut W, the place of the largest smaller chunk that may move fewer bursts, -1 for
+    none.
     """
 
     tensor: Words
     sources: Words
     stored: Words
     lines: Lines
+    frames: Lines
     fewer: Words
     burst_bits: int
     page_bursts: int
@@ -62,7 +64,7 @@ def lay_tensor(
     """
     every, channels = len(cuts.tile), sizes[len(sizes) - 1]
     for place in range(first * every, (first + len(sizes)) * every):
-        lines.bursts[place] = NEVER
+        lines.bursts[place], lines.parts[place], lines.row_bursts[place], lines.block[place] = NEVER, 0, 0, 0
     for number in range(many):
         rows = read(Rows, layouts, number)
         sum_rows(rows, cuts, ways, tensor, spans, is_once)
@@ -86,12 +88,16 @@ def sum_rows(rows: Rows, cuts: Cuts, ways: int, tensor: int, spans: Words, is_on
     for way in range(ways):
         begin, bursts, reached = tensor * len(cuts.last) + cuts.begin[way], 0, 0
         for tile in range(begin, begin + cuts.tiles[way]):
-            first, end = cuts.first[tile], cuts.first[tile] + cuts.new[tile]
-            if is_once:
-                first, end = reached, max(reached, end if end > first else 0)
-                reached = end
-            bursts += bursts_of(rows, first, end - first)
+            first, reached = moved_along(cuts, tile, reached, is_once)
+            bursts += bursts_of(rows, first, reached - first)
         spans[way] = bursts
+
+
+@kernel
+def moved_along(cuts: Cuts, tile: int, reached: int, is_once: int) -> tuple[int, int]:
+    """Return the first position that a tile moves, and the first behind; if ``is_once`` none that is ``reached``."""
+    first, end = cuts.first[tile], cuts.first[tile] + cuts.new[tile]
+    return (reached, max(reached, end if end > first else 0)) if is_once else (first, end)
 
 
 @kernel
@@ -116,25 +122,6 @@ def touched_between(rows: Rows, begin: int, end: int, size: int) -> tuple[int, i
         else:
             whole += behind - first
     return whole // rows.columns, scattered
-
-
-@entry
-def link_fewer(
-    ways: int, every: int, first: int, sizes: Words, stages: Stages, burst_bits: int, lines: Lines, fewer: Words
-) -> None:
-    """Fill in which smaller chunks of the output are worth taking where a larger one fits: what moves fewer bursts.
-
-    Fewer of the output, given its ``lines``, or of the weights of a stage of the last run, each chunk in whole bursts.
-    """
-    for i in range(len(sizes)):
-        saving = i - 1
-        while saving >= 0 and not saves_weights(stages, sizes[saving], sizes[i], burst_bits):
-            saving -= 1
-        for way in range(ways):
-            own, smaller = lines.bursts[(first + i) * every + way], i - 1
-            while smaller > saving and lines.bursts[(first + smaller) * every + way] >= own:
-                smaller -= 1
-            fewer[i * every + way] = smaller
 
 
 @kernel

@@ -81,7 +81,7 @@ def tables_of(groups: Sequence[Group], arch: Accelerator) -> Tables:
             reads_dram=group.operand_blocks,
             stored=group.stores,
             runs=len(group.runs),
-            final=sets[group.stages[-1].n, group.all_blocks[1]],
+            final=sets[group.stages[-1].n, tuple(dict.fromkeys(map(abs, group.all_blocks[1])))],
         )
         for group in groups
     ]

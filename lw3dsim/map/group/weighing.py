@@ -13,6 +13,7 @@ from lw3dsim.map.group.axes import stored_whole
 from lw3dsim.map.group.bounding import whole_cycles
 from lw3dsim.map.group.fitting import chunk_of, input_bits, most_units, some_tiles, units_of, window_bits
 from lw3dsim.map.group.lying import chunked_bursts
+from lw3dsim.map.group.packing import frame_place
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -146,8 +147,11 @@ def bursts_besides(parts: Parts, lying: Lying, i: int, j: int, k: int) -> int:
     first = len(lines.block) // every - len(lying.stored)
     for place in range(len(lying.stored)):
         tensor = lying.stored[place]
-        rows = stored_whole(parts.t, i, tensor) * stored_whole(parts.h, j, tensor)
-        bursts += rows * lines.bursts[(first + place) * every + k]
+        if len(lying.frames.bursts):
+            of_frame = lying.frames.bursts[frame_place(parts.h, parts.w, first + place, j, k)]
+        else:
+            of_frame = stored_whole(parts.h, j, tensor) * lines.bursts[(first + place) * every + k]
+        bursts += stored_whole(parts.t, i, tensor) * of_frame
     return bursts
 
 
@@ -168,6 +172,10 @@ def tile_bursts(parts: Parts, lying: Lying, i: int, j: int, k: int, tensor: int,
     t, h, w, lines = parts.t, parts.h, parts.w, lying.lines
     of_t, of_h, own = tensor * len(t.tile) + i, tensor * len(h.tile) + j, place * len(w.tile) + k
     cuts = h.active[of_h] * w.active[tensor * len(w.tile) + k]
+    if len(lying.frames.bursts):
+        frames, at = lying.frames, frame_place(h, w, place, j, k)
+        pages = h.all_new[of_h] * frames.row_bursts[at] // lying.page_bursts
+        return t.all_new[of_t] * frames.bursts[at], t.all_new[of_t] * (cuts + pages) * frames.parts[at]
     pages = h.all_new[of_h] * lines.row_bursts[own] // lying.page_bursts
     return t.all_new[of_t] * h.all_new[of_h] * lines.bursts[own], t.all_new[of_t] * (cuts + pages) * lines.parts[own]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.records import VECTOR
 from lw3dsim.machine.vector import vector_pace
@@ -85,7 +86,7 @@ def first_loads(layer: Layer, choices: Choices, least: Least, at: Tiling) -> int
     _, _, in_h = read_positions(layer, 1, 0, rows)
     first, span, _ = read_positions(layer, 2, 0, columns)
     channels = input_channels(layer, choices.n.size[at.n], choices.c.size[at.c])
-    inputs = layer.sources * in_t * in_h * box_row(least.inp, 0, channels, first, span)
+    inputs = layer.sources * in_t * box_rows(least.inp, 0, channels, in_h, first, span)
     weights = choices.first_weight_bursts[at.n * len(choices.c.size) + at.c] if layer.kernel_bits else 0
     return inputs + weights
 
@@ -97,11 +98,13 @@ def last_store(layer: Layer, choices: Choices, least: Least, at: Tiling) -> int:
     columns = last_along(layer, 2, choices.w.size[at.w])
     channels = last_part(layer.n, choices.n.size[at.n])
     first = layer.groups * layer.n - channels
-    return frames * rows * box_row(least.out, first, channels, layer.out[2] - columns, columns)
+    return frames * box_rows(least.out, first, channels, rows, layer.out[2] - columns, columns)
 
 
 @kernel
-def box_row(rows: Rows, channel: int, channels: int, first: int, span: int) -> int:
-    """Return the bursts that hold ``channels`` of ``span`` pixels of a row."""
+def box_rows(rows: Rows, channel: int, channels: int, lines: int, first: int, span: int) -> int:
+    """Return the bursts that hold ``channels`` of ``span`` pixels of so many ``lines``, or, if packed, no more."""
     start, end = columns_of(rows, channel, channels)
-    return row_bursts(rows, start, end, first, span)
+    if rows.row_pixels:
+        return (end - start) * ceiling(lines * span * rows.pixel_bits, rows.burst_bits)
+    return lines * row_bursts(rows, start, end, first, span)

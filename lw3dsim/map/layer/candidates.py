@@ -35,7 +35,7 @@ def candidate_sizes(
     The array works on ``rows`` output channels at once, and sums up ``in_trees`` input channels outside its PEs. Those
     along C and N are whole blocks as input and output lie, or ``quanta``.
     """
-    firsts, lasts = quanta or ((problem.input_block,), (problem.output_block,))
+    firsts, lasts = quanta or ((abs(problem.input_block),), (abs(problem.output_block),))
     each, blocks = problem.group_n, {-(-block // problem.group_n) for block in lasts}
     makes_vectors = problem.structure == "dense" and problem.out == (problem.batch, 1, 1)
     if makes_vectors and problem.batch > 1:
@@ -85,7 +85,7 @@ def _choices(problem: Problem, sizes: tuple[tuple[int, ...], ...], burst_bytes: 
     layer = plain_layer(problem)
     inp, out = (plain_rows(layout(problem, burst_bytes)) for layout in (input_layout, output_layout))
     n, c, *space = sizes
-    words, columns = kernels.words, kernels.columns
+    words, columns, planes = kernels.words, kernels.columns, len(space[1]) * len(space[2])
     t, h, w = (columns(Extent, len(of))._replace(size=words(of)) for of in space)
     choices = Choices(
         n=columns(Channels, len(n))._replace(size=words(n)),
@@ -95,6 +95,8 @@ def _choices(problem: Problem, sizes: tuple[tuple[int, ...], ...], burst_bytes: 
         w=w,
         weight_bursts=kernels.empty(len(n) * len(c)),
         first_weight_bursts=kernels.empty(len(n) * len(c)),
+        in_planes=kernels.empty(planes if inp.row_pixels else 0),
+        out_planes=kernels.empty(planes if out.row_pixels else 0),
     )
     kernels(fill_choices)(layer, inp, out, choices)
     return choices

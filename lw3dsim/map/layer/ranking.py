@@ -23,11 +23,11 @@ from lw3dsim.map.layer.tiling import (
     TILES_OUTER,
     WEIGHTS_OUTER,
     Tiling,
-    bursts_of_rows,
     held_slots,
     input_bursts,
     input_repeats,
     input_tiles,
+    least_input_bursts,
     least_row,
     output_bursts,
     row_visits,
@@ -154,7 +154,7 @@ def may_win(task: Task, at: Tiling, row: tuple[int, int], busy: int, aim: Aim, k
     """
     layer, choices = task.layer, task.choices
     compute = busy + total_steps(layer, choices, at) * task.array.fill_cycles * task.times.cycle
-    inputs = bursts_of_rows(layer, choices, at, row[0], row[1])
+    inputs = least_input_bursts(layer, choices, at, row)
     bursts = min(
         input_repeats(layer, choices, at, WEIGHTS_OUTER) * inputs + weight_loads(layer, choices, at, WEIGHTS_OUTER),
         input_repeats(layer, choices, at, TILES_OUTER) * inputs + weight_loads(layer, choices, at, TILES_OUTER),

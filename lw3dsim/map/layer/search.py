@@ -205,7 +205,7 @@ def all_blocks(problem: Problem, arch: Accelerator) -> Quanta:
     """Return the usual channel blocks that input and output of a layer may lie in, and those that they do."""
     block, single = arch.dram.channel_block, [1] if arch.dram.layout == "cthw" else []
     ends = (problem.input_channels, problem.input_block), (problem.groups * problem.n, problem.output_block)
-    first, last = (tuple(sorted({*single, *block_sizes(block, of), own})) for of, own in ends)
+    first, last = (tuple(sorted({*single, *block_sizes(block, of), abs(own)})) for of, own in ends)
     return first, last
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.machine.records import DENSE, GROUPED
-from lw3dsim.tensor.axis import Reads, read_by
+from lw3dsim.tensor.axis import Reads, first_of, is_read, read_by
 from lw3dsim.tensor.bursts import bursts_of, columns_of, is_scattered
+from lw3dsim.tensor.planes import bursts_of_lines, piece
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -69,6 +70,39 @@ def sum_extent(layer: Layer, inp: Rows, out: Rows, axis: int, extent: Extent) ->
                 out_bursts += bursts_of(out, first, outputs)
         extent.tiles[i], extent.needed[i], extent.span[i], extent.largest[i] = tiles, needed, spans, largest
         extent.span_bursts[i], extent.out_bursts[i] = span_bursts, out_bursts
+
+
+@kernel
+def sum_planes(layer: Layer, rows: Rows, heights: Words, widths: Words, is_input: int, planes: Words) -> None:
+    """Fill in, by the sizes of tiles along H and W, the bursts that all tiles move of a plane whose rows are packed."""
+    for i in range(len(heights)):
+        for j in range(len(widths)):
+            bursts = 0
+            for h in range(tiles_along(layer, 1, heights[i])):
+                top, lines = tile_along(layer, 1, heights[i], h)
+                for w in range(tiles_along(layer, 2, widths[j])):
+                    left, span = tile_along(layer, 2, widths[j], w)
+                    if is_input:
+                        left, span, _ = read_positions(layer, 2, left, span)
+                        bursts += read_of_plane(layer, rows, top, lines, left, span)
+                    else:
+                        bursts += bursts_of_lines(rows, top, lines, left, span)
+            planes[i * len(widths) + j] = bursts
+
+
+@kernel
+def read_of_plane(layer: Layer, rows: Rows, output: int, outputs: int, left: int, span: int) -> int:
+    """Return the bursts of a plane of the input that hold, in ``span`` pixels, the rows that some ``outputs`` read."""
+    top, reach, lines = read_positions(layer, 1, output, outputs)
+    if lines == reach or span == 0:
+        return bursts_of_lines(rows, top, lines, left, span)
+    reads = Reads(layer.inp[1], layer.kernel[1], layer.stride[1], layer.padding[1], layer.dilation[1])
+    bursts = reached = 0
+    for row in range(top, top + reach):
+        if is_read(reads, row - first_of(reads, output), outputs):
+            begin, behind = piece(rows, row, left, span, reached)
+            bursts, reached = bursts + behind - begin, behind
+    return bursts
 
 
 @kernel

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.machine.records import DENSE
-from lw3dsim.map.layer.sums import input_channels, sum_channels, sum_extent, weight_bits, weight_bursts
+from lw3dsim.map.layer.sums import (
+    input_channels,
+    sum_channels,
+    sum_extent,
+    sum_planes,
+    weight_bits,
+    weight_bursts,
+)
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -22,7 +29,10 @@ WEIGHTS_OUTER, TILES_OUTER = 0, 1
 
 
 class Choices(NamedTuple):
-    """The candidate sizes along all axes; by n and c the bursts of all weight tiles once, and of the first."""
+    """The candidate sizes along all axes; by n and c the bursts of all weight tiles once, and of the first.
+
+    By h and w the bursts that all tiles of a plane move of the input and of the output, where rows of it are packed.
+    """
 
     n: Channels
     c: Channels
@@ -31,6 +41,8 @@ class Choices(NamedTuple):
     w: Extent
     weight_bursts: Words
     first_weight_bursts: Words
+    in_planes: Words
+    out_planes: Words
 
 
 class Limits(NamedTuple):
@@ -104,6 +116,10 @@ def fill_choices(layer: Layer, inp: Rows, out: Rows, choices: Choices) -> None:
     sum_extent(layer, inp, out, 1, choices.h)
     sum_extent(layer, inp, out, 2, choices.w)
     n, c = choices.n, choices.c
+    if len(choices.in_planes):
+        sum_planes(layer, inp, choices.h.size, choices.w.size, 1, choices.in_planes)
+    if len(choices.out_planes):
+        sum_planes(layer, out, choices.h.size, choices.w.size, 0, choices.out_planes)
     if layer.structure == DENSE:
         sum_channels(layer.groups, layer.c, 1, 1, inp, c.size, c.parts, c.in_blocks, c.in_columns)
     else:
@@ -270,6 +286,8 @@ def weight_loads(layer: Layer, choices: Choices, at: Tiling, order: int) -> int:
 @kernel
 def input_bursts(layer: Layer, choices: Choices, at: Tiling) -> int:
     """Return the bursts of moving all input tiles once."""
+    if len(choices.in_planes):
+        return bursts_of_planes(layer, choices, at, choices.in_planes[at.h * len(choices.w.size) + at.w])
     return bursts_of_rows(layer, choices, at, choices.w.span_bursts[at.w], choices.w.span[at.w])
 
 
@@ -279,6 +297,28 @@ def bursts_of_rows(layer: Layer, choices: Choices, at: Tiling, span_bursts: int,
     blocks, columns = input_columns(layer, choices, at)
     rows = choices.t.needed[at.t] * choices.h.needed[at.h]
     return layer.sources * rows * (blocks * span_bursts + columns * span)
+
+
+@kernel
+def bursts_of_planes(layer: Layer, choices: Choices, at: Tiling, of_plane: int) -> int:
+    """Return the bursts of all input tiles that move so many of a plane whose rows are packed."""
+    blocks, _ = input_columns(layer, choices, at)
+    return layer.sources * choices.t.needed[at.t] * blocks * of_plane
+
+
+@kernel
+def least_input_bursts(layer: Layer, choices: Choices, at: Tiling, row: tuple[int, int]) -> int:
+    """Return the least bursts of all input tiles in any way to cut rows, which have the bursts, or pixels, of ``row``.
+
+    Packed ones have what is the least of their planes.
+    """
+    if not len(choices.in_planes):
+        return bursts_of_rows(layer, choices, at, row[0], row[1])
+    first = at.h * len(choices.w.size)
+    least = choices.in_planes[first]
+    for w in range(1, len(choices.w.size)):
+        least = min(least, choices.in_planes[first + w])
+    return bursts_of_planes(layer, choices, at, least)
 
 
 @kernel
@@ -292,6 +332,9 @@ def input_columns(layer: Layer, choices: Choices, at: Tiling) -> tuple[int, int]
 @kernel
 def output_bursts(layer: Layer, choices: Choices, at: Tiling) -> int:
     """Return the bursts of moving all output tiles."""
+    if len(choices.out_planes):
+        of_plane = choices.out_planes[at.h * len(choices.w.size) + at.w]
+        return layer.out[0] * choices.n.out_blocks[at.n] * of_plane
     row = choices.n.out_blocks[at.n] * choices.w.out_bursts[at.w] + choices.n.out_columns[at.n] * layer.out[2]
     return layer.out[0] * layer.out[1] * row
 

@@ -1,0 +1,116 @@
+"""How tensors of a fused group lie in DRAM where rows may be packed: by way to cut H and W in the best of layouts.
+
+Rows of a plane then begin anywhere in a burst, and tiles move other bursts of each: what they move is no product of
+rows and what one has. Plain integer code.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lw3dsim.base.integers import NEVER
+from lw3dsim.base.kernels import entry, kernel, read
+from lw3dsim.map.group.axes import stored_whole
+from lw3dsim.map.group.lying import moved_along, saves_weights, touched
+from lw3dsim.tensor.bursts import Rows
+from lw3dsim.tensor.planes import bursts_of_lines
+
+if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
+    from lw3dsim.map.group.axes import Cuts
+    from lw3dsim.map.group.fitting import Stages
+    from lw3dsim.map.group.lying import Lines
+
+
+@entry
+def lay_frames(
+    h: Cuts, w: Cuts, ways_h: int, ways_w: int, tensor: int, layouts: Words, many: int, sizes: Words, first: int,
+    lines: Lines, frames: Lines, planes: Words, is_once: int,
+) -> None:  # fmt: skip
+    """Fill in how ``frames`` of a tensor lie: as its ``lines`` do, or in one of so ``many`` layouts of packed rows.
+
+    Of equal bursts the first. See :func:`lw3dsim.map.group.lying.lay_tensor`; ``planes``, by way to cut H and W, is
+    scratch.
+    """
+    for i in range(len(sizes)):
+        take_lines(h, w, ways_h, ways_w, tensor, first + i, lines, frames, is_once)
+    for number in range(many):
+        rows = read(Rows, layouts, number)
+        for j in range(ways_h):
+            for k in range(ways_w):
+                planes[j * len(w.tile) + k] = sum_plane(rows, h, w, j, k, tensor, is_once)
+        for i in range(len(sizes)):
+            blocks, _ = touched(rows, sizes[len(sizes) - 1], sizes[i])
+            for j in range(ways_h):
+                for k in range(ways_w):
+                    at, bursts = frame_place(h, w, first + i, j, k), blocks * planes[j * len(w.tile) + k]
+                    if bursts < frames.bursts[at]:
+                        frames.bursts[at], frames.parts[at] = bursts, blocks
+                        frames.row_bursts[at], frames.block[at] = rows.row_bursts, -rows.block
+
+
+@kernel
+def frame_place(h: Cuts, w: Cuts, place: int, j: int, k: int) -> int:
+    """Return where the frames of a tensor stand that lies as of a ``place``, cut in the ways j and k along H and W."""
+    return (place * len(h.tile) + j) * len(w.tile) + k
+
+
+@kernel
+def take_lines(
+    h: Cuts, w: Cuts, ways_h: int, ways_w: int, tensor: int, place: int, lines: Lines, frames: Lines, is_once: int
+) -> None:
+    """Fill in frames whose rows are none of them packed, where there are any such layouts."""
+    for j in range(ways_h):
+        rows = stored_whole(h, j, tensor) if is_once else h.all_new[tensor * len(h.tile) + j]
+        for k in range(ways_w):
+            own, at = place * len(w.tile) + k, frame_place(h, w, place, j, k)
+            frames.bursts[at] = rows * lines.bursts[own] if lines.block[own] else NEVER
+            frames.parts[at], frames.row_bursts[at] = lines.parts[own], lines.row_bursts[own]
+            frames.block[at] = lines.block[own]
+
+
+@kernel
+def sum_plane(rows: Rows, h: Cuts, w: Cuts, j: int, k: int, tensor: int, is_once: int) -> int:
+    """Return the bursts of a plane of a tensor that all tiles of the ways j and k to cut H and W move."""
+    first_h, first_w = tensor * len(h.last) + h.begin[j], tensor * len(w.last) + w.begin[k]
+    bursts = bottom = 0
+    for tile in range(first_h, first_h + h.tiles[j]):
+        top, bottom = moved_along(h, tile, bottom, is_once)
+        right = 0
+        for part in range(first_w, first_w + w.tiles[k]):
+            left, right = moved_along(w, part, right, is_once)
+            bursts += bursts_of_lines(rows, top, bottom - top, left, right - left)
+    return bursts
+
+
+@kernel
+def stores_less(
+    h: Cuts, w: Cuts, ways_h: int, smaller: int, own: int, k: int, lines: Lines, frames: Lines
+) -> bool:  # fmt: skip
+    """Return whether a tensor as of one place may move fewer bursts than as of its ``own``, W cut in way k."""
+    if len(frames.bursts) == 0:
+        return lines.bursts[smaller * len(w.tile) + k] < lines.bursts[own * len(w.tile) + k]
+    for j in range(ways_h):
+        if frames.bursts[frame_place(h, w, smaller, j, k)] < frames.bursts[frame_place(h, w, own, j, k)]:
+            return True
+    return False
+
+
+@entry
+def link_fewer(
+    h: Cuts, w: Cuts, ways_h: int, ways_w: int, first: int, sizes: Words, stages: Stages, burst_bits: int,
+    lines: Lines, frames: Lines, fewer: Words,
+) -> None:  # fmt: skip
+    """Fill in which smaller chunks of the output are worth taking where a larger one fits: what moves fewer bursts.
+
+    Fewer of the output in any way to cut H, or of the weights of a stage of the last run, each chunk in whole bursts.
+    """
+    for i in range(len(sizes)):
+        saving = i - 1
+        while saving >= 0 and not saves_weights(stages, sizes[saving], sizes[i], burst_bits):
+            saving -= 1
+        for way in range(ways_w):
+            smaller = i - 1
+            while smaller > saving and not stores_less(h, w, ways_h, first + smaller, first + i, way, lines, frames):
+                smaller -= 1
+            fewer[i * len(w.tile) + way] = smaller

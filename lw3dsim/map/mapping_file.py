@@ -18,6 +18,7 @@ from lw3dsim.describe.source import decode, parse_file, read_text
 from lw3dsim.machine.microarchitecture import Parallel
 from lw3dsim.map.group.group import GroupMapping, Kept
 from lw3dsim.map.layer.mapping import Mapping, Order
+from lw3dsim.tensor.layout import PACKED
 
 if TYPE_CHECKING:
     from lw3dsim.describe.document import Document, KeyPath
@@ -196,7 +197,7 @@ class _File(_Section, frozen=True, kw_only=True):
 class MappingFile(Value, frozen=True, kw_only=True):
     """A mapping file as read: for which network it is, where it says so, and its units; ``document`` locates errors.
 
-    ``layouts`` are channel blocks of tensors in DRAM.
+    ``layouts`` are channel blocks of tensors in DRAM, negative where rows are packed.
     """
 
     document: Document
@@ -235,6 +236,15 @@ def parse_mapping(text: str, path: str = "<text>") -> MappingFile:
         workload=file.workload,
         transforms=file.transforms,
         inputs=file.inputs,
-        layouts={name: decode(document, Size, block, ("layouts", name)) for name, block in file.layouts.items()},
+        layouts={name: _block_of(document, block, ("layouts", name)) for name, block in file.layouts.items()},
         entries=tuple(entries),
     )
+
+
+def _block_of(document: Document, said: object, key: KeyPath) -> int:
+    """Return the block that a layout says, negative for packed rows."""
+    channels = said.removesuffix(f" {PACKED}") if isinstance(said, str) else said
+    if isinstance(channels, str) and channels != said and channels.isdecimal():
+        return -decode(document, Size, int(channels), key)
+    block: int = decode(document, Size, said, key)
+    return block

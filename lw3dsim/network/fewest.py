@@ -24,7 +24,7 @@ from lw3dsim.map.layer.price import BYTES_ONLY, Price
 from lw3dsim.network.chains import group_along, trees_of
 from lw3dsim.network.fusion import find_group, run_group
 from lw3dsim.network.layers import fewest_bytes, floor_of_ways, run_layer, tiles_of_ways
-from lw3dsim.network.layouts import free_blocks, free_tensors, moved_by, settle_layouts
+from lw3dsim.network.layouts import free_blocks, free_tensors, moved_by, packed_blocks, settle_layouts
 from lw3dsim.network.offers import NOTHING, End, Offer, ends_of, users_of
 from lw3dsim.network.other_blocks import chunks_of
 from lw3dsim.network.runs import bare
@@ -66,13 +66,15 @@ class Asked(Value, frozen=True, kw_only=True):
     def blocks(self) -> dict[str, Blocks]:
         """The channel blocks of each tensor whose layout decides: those that it may have, or the one that it has.
 
-        It may lie in the usual ones, and in tiles of any layer or group that uses it.
+        It may lie in the usual ones, in tiles of any layer or group that uses it, and in packed rows, where these take
+        fewer bursts than any of the usual ones.
         """
         free, known = free_blocks(self.network, self.arch, self.given), {**self.given, **self.network.blocks}
         names = sorted(free_tensors(self.network))
         given = {name: (known[name],) for name in names if name in known}
-        tiles = self._tiles
-        return {name: tuple(dict.fromkeys((*free[name], *tiles[name]))) for name in names if free[name]} | given
+        tiles, packed = self._tiles, packed_blocks(self.network, self.arch, free)
+        every = {name: (*free[name], *tiles[name], *packed[name]) for name in names if free[name]}
+        return {name: tuple(dict.fromkeys(blocks)) for name, blocks in every.items()} | given
 
     @property
     def _tiles(self) -> dict[str, list[int]]:

@@ -18,6 +18,7 @@ from lw3dsim.network.layouts import free_tensors
 from lw3dsim.network.runs import bare, run_work, seen_by
 from lw3dsim.possible import group_faults, layer_faults
 from lw3dsim.schedule.work import GroupWork, LayerWork
+from lw3dsim.tensor.layout import said_of
 from lw3dsim.transform.algorithms import candidates
 from lw3dsim.transform.passes import read_pass
 
@@ -196,12 +197,12 @@ def _check_layouts(file: MappingFile, network: Workload, arch: Accelerator) -> N
                 key, "a vector, or an input of several of a layer, has no layout of its own; leave it out"
             )
         channels = network.shapes[name].channels
-        if block > channels:
-            place = file.document.named(key, str(block))
+        if abs(block) > channels:
+            place = file.document.named(key, str(said_of(block)))
             raise InputError(f"{place}: {name} has {channels} channels; give 1 to {channels}")
         declared = {"cthw": 1, "blocked": min(arch.dram.channel_block, channels)}.get(arch.dram.layout, block)
         if block != declared:
-            place = file.document.named(key, str(block))
+            place = file.document.named(key, str(said_of(block)))
             raise InputError(
                 f"{place}: dram.layout {arch.dram.layout} stores {name} in blocks of {declared}; "
                 "give that, or set dram.layout to auto"

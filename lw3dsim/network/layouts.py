@@ -9,7 +9,7 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Linear
 from lw3dsim.network.blocks import Use, candidate_blocks, wanted_block
 from lw3dsim.network.runs import settled
-from lw3dsim.tensor.layout import block_sizes
+from lw3dsim.tensor.layout import Layout, block_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -132,6 +132,28 @@ def free_blocks(network: Workload, arch: Accelerator, given: Collection[str]) ->
         name: tuple(block_sizes(arch.dram.channel_block, shape.channels)) if name in free else ()
         for name, shape in network.shapes.items()
     }
+
+
+def packed_blocks(network: Workload, arch: Accelerator, free: Mapping[str, Blocks]) -> dict[str, Blocks]:
+    """Return, per tensor, those of its ``free`` blocks, with packed rows, that store it in fewer bursts than any."""
+    return {name: tuple(_packed(network, arch, name, blocks)) if blocks else () for name, blocks in free.items()}
+
+
+def _packed(network: Workload, arch: Accelerator, name: str, blocks: Blocks) -> list[int]:
+    shape = network.shapes[name]
+
+    def bursts(block: int) -> int:
+        layout = Layout(
+            channels=shape.channels,
+            extent=shape.extent,
+            block=block,
+            element_bits=network.tensor_bits.get(name, arch.precision.activation_bits),
+            burst_bytes=make_clocks(arch).burst_bytes,
+        )
+        return layout.bursts
+
+    least = min(map(bursts, blocks))
+    return [-block for block in blocks if bursts(-block) < least]
 
 
 def free_tensors(network: Workload) -> set[str]:

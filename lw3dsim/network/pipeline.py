@@ -30,6 +30,7 @@ from lw3dsim.network.widths import in_widths, layers_in_widths, width_notes
 from lw3dsim.result.assemble import Assembly
 from lw3dsim.result.records import Configuration, Inputs
 from lw3dsim.result.result import Result
+from lw3dsim.tensor.layout import said_of
 from lw3dsim.transform.lowering import lowered
 from lw3dsim.transform.passes import apply_transforms, unchanged_passes
 
@@ -204,7 +205,7 @@ def _configuration(prepared: Prepared) -> Configuration:
         fusion=request.fusion,
         objective=request.objective,
         mapping=None if file is None else tuple(msgspec.to_builtins(file.entries)),
-        layouts=None if file is None else file.layouts,
+        layouts=None if file is None else {name: said_of(block) for name, block in file.layouts.items()},
     )
 
 

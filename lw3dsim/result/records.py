@@ -189,7 +189,7 @@ class Configuration(Record, frozen=True, kw_only=True):
     fusion: Fusion = "off"
     objective: Objective = "latency"
     mapping: tuple[dict[str, object], ...] | None = None
-    layouts: dict[str, int] | None = None
+    layouts: dict[str, int | str] | None = None
 
 
 class View(Record, frozen=True, kw_only=True):

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 # Runs of one tensor that fit into a gigabyte while they are listed.
 MAX_RUNS = 16_000_000
 
+# What a mapping file says of a block whose rows are packed, behind its channels.
+PACKED = "packed"
+
 
 class Layout(Value, frozen=True, kw_only=True):
     """A tensor of ``channels`` x ``extent`` (T, H, W) in blocks of ``block`` channels; addresses count bursts.
@@ -99,6 +102,11 @@ class Layout(Value, frozen=True, kw_only=True):
         if block == 1:
             return f"C T {rows}"
         return f"C/{block} T {rows} {block}" if block < self.channels else f"T {rows} {block}"
+
+
+def said_of(block: int) -> int | str:
+    """Return a block as a mapping file says it: its channels, and whether its rows are packed."""
+    return f"{-block} {PACKED}" if block < 0 else block
 
 
 def block_sizes(block: int, channels: int) -> list[int]:

@@ -26,6 +26,7 @@ from lw3dsim.report.text.loop_nest import make_nest
 from lw3dsim.report.text.mapping_file import _word, entry_of, mapping_text
 from lw3dsim.report.text.mapping_tables import traffic_rows, unit_text
 from lw3dsim.schedule.work import GroupWork
+from lw3dsim.tensor.layout import said_of
 
 C3D = {"workload": "c3d", "input_size": "16x32x32"}
 
@@ -150,6 +151,18 @@ def test_an_edited_layout_changes_exactly_the_users_of_the_tensor(saved, tiny):
     assert result.config.layouts["a"] == 3
 
 
+def test_a_mapping_in_packed_rows_that_is_saved_runs_again_to_the_same_figures(tiny):
+    network, design, units = units_of(tiny, fusion="auto", objective="dram_bytes_only")
+    text = saved_text(network, design, "direct", units)
+    lying = {name: block for name, block in yaml.safe_load(text)["layouts"].items() if "packed" in str(block)}
+    assert lying["clip"] == "3 packed"
+    file = parse_mapping(text)
+    assert {name: said_of(file.layouts[name]) for name in lying} == lying
+    again = map_network(network, design, fusion="auto", file=file)
+    assert [unit.run.events for unit in again] == [unit.run.events for unit in units]
+    assert [unit.run.latency_cycles for unit in again] == [unit.run.latency_cycles for unit in units]
+
+
 @pytest.mark.parametrize(
     ("layouts", "parts"),
     [
@@ -159,6 +172,10 @@ def test_an_edited_layout_changes_exactly_the_users_of_the_tensor(saved, tiny):
         ("{a: 9}", "m.yaml:1 layouts.a = 9: a has 8 channels; give 1 to 8"),
         ("{a: 0}", "layouts.a = 0: expected int >= 1"),
         ("{a: b}", "layouts.a = 'b': expected int"),
+        ("{a: 9 packed}", "m.yaml:1 layouts.a = 9 packed: a has 8 channels; give 1 to 8"),
+        ("{a: 0 packed}", "layouts.a = 0: expected int >= 1"),
+        ("{a: b packed}", "layouts.a = 'b packed': expected int"),
+        ("{a: -8}", "layouts.a = -8: expected int >= 1"),
         ("[a]", "layouts = ['a']"),
     ],
 )

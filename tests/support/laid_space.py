@@ -81,7 +81,8 @@ class Space:
         trees = trees_of(network, self.problems, arch, ())
         self.paths = [path for path in trees.paths if len(path) == 1 or (fuses and self._can_wait(path))]
         asked = Asked(network=network, arch=arch, policy="direct", fuses=True, fixed={}, given={})
-        self.free, self.usual = asked.blocks, free_blocks(network, arch, {})
+        self.usual = free_blocks(network, arch, {})
+        self.free = {name: tuple(one for one in blocks if one > 0) for name, blocks in asked.blocks.items()}
         self._known = {}
 
     def _can_wait(self, path):

@@ -343,6 +343,6 @@ def cuts(left, paths):
         yield ()
         return
     for path in paths:
-        if path[-1] == max(left) and left.issuperset(path):
+        if max(left) in path and left.issuperset(path):
             for others in cuts(left - set(path), paths):
                 yield (path, *others)

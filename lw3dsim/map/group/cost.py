@@ -220,11 +220,13 @@ def lying_of(group: Group, fits: Fits, clocks: Clocks, lies: tuple[Blocks, ...] 
     spans, planes = work.room(len(w.tile)), work.room(len(w.tile) * len(h.tile) if may_pack else 0)
     for one in moved:
         usual, packed = (tuple(block for block in one.blocks if block * sign > 0) for sign in (1, -1))
-        at = one.sizes, one.place, lines
-        work(lay_tensor)(w, ways_w, one.tensor, _layouts(one.layout, usual), len(usual), *at, spans, one.is_once)
+        tensor, sizes_of, place, layouts = one.tensor, one.sizes, one.place, _layouts(one.layout, usual)
+        work(lay_tensor)(w, ways_w, tensor, layouts, len(usual), sizes_of, place, lines, spans, one.is_once)
         if may_pack:
-            rows = _layouts(one.layout, packed), len(packed)
-            work(lay_frames)(h, w, ways_h, ways_w, one.tensor, *rows, *at, frames, planes, one.is_once)
+            layouts, many = _layouts(one.layout, packed), len(packed)
+            work(lay_frames)(
+                h, w, ways_h, ways_w, tensor, layouts, many, sizes_of, place, lines, frames, planes, one.is_once
+            )
     stages, bits = fits.parts.stages, 8 * burst_bytes
     work(link_fewer)(h, w, ways_h, ways_w, len(reads), sizes, stages, bits, lines, frames, fewer)
     return Lying(

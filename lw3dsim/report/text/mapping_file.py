@@ -12,6 +12,7 @@ from lw3dsim._version import __version__
 from lw3dsim.base.forms import MAPPING_TITLE
 from lw3dsim.map.mapping_file import BankCounts, GroupEntry, LayerEntry
 from lw3dsim.schedule.work import GroupWork, LayerWork, Work
+from lw3dsim.tensor.layout import said_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 ABOUT = f"""\
 {MAPPING_TITLE} Edit it, and give it to `simulate --mapping`: units that are listed run as they
 # are here, layers that are not are mapped anew. docs/mapping.md explains every key.
-#   layouts channels that a tensor keeps next to each other in DRAM: 1 is C T H W, all of them T H W C
+#   layouts channels that a tensor keeps next to each other in DRAM: 1 is C T H W, all of them T H W C; packed: rows
+#           follow without gaps
 #   tile    n output channels, c input channels (frames where a pool leaves one), t x h x w outputs of a step
 #   order   weights_outer: for n, for t h w, for c; tiles_outer: for t h w, for n, for c
 #   slots   tiles that a buffer holds at once
@@ -74,7 +76,7 @@ def mapping_text(
         f"arch: {_word(arch.name)}",
         f"version: {_word(__version__)}",
         *(["layouts:"] if layouts else []),
-        *(f"  {_word(name)}: {block}" for name, block in layouts.items()),
+        *(f"  {_word(name)}: {said_of(block)}" for name, block in layouts.items()),
         "units:",
     ]
     for unit in units:

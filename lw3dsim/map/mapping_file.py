@@ -245,6 +245,7 @@ def _block_of(document: Document, said: object, key: KeyPath) -> int:
     """Return the block that a layout says, negative for packed rows."""
     channels = said.removesuffix(f" {PACKED}") if isinstance(said, str) else said
     if isinstance(channels, str) and channels != said and channels.isdecimal():
-        return -decode(document, Size, int(channels), key)
+        packed: int = decode(document, Size, int(channels), key)
+        return -packed
     block: int = decode(document, Size, said, key)
     return block

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+import msgspec
+
 from lw3dsim.account.energy import Sparsity, Stage, onchip_pj, own_pj
 from lw3dsim.account.tally import tallies
 from lw3dsim.base.caches import kept, once
@@ -66,7 +68,10 @@ def problems_of(network: Workload, arch: Accelerator, policy: str) -> list[Probl
 
 
 class Alone(NamedTuple):
-    """A layer apart from its network: what it reads and makes, its clips, and where in which algorithms it may run."""
+    """A layer apart from its network: what it reads and makes, its clips, and where in which algorithms it may run.
+
+    It has no name, nor have its inputs, so that those that networks repeat are one.
+    """
 
     layer: AnyLayer
     inputs: tuple[Shape, ...]
@@ -82,7 +87,7 @@ def by_itself(
     """Return a layer apart, in the algorithms that ``policy`` allows, but for kinds to do ``without``."""
     allowed = candidates(layer, policy, arch.winograd.m1, arch.winograd.m2)
     return Alone(
-        layer=layer,
+        layer=msgspec.structs.replace(layer, name="", inputs=()),
         inputs=network.input_shapes(layer),
         output=network.shapes[layer.name],
         clips=network.clips(layer),

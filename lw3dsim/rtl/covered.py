@@ -115,9 +115,7 @@ def layer_refusal(layer: AnyLayer, problem: Problem, machine: Machine, design: A
             function not in FUNCTIONS and problem.output_bits > CODE_BITS
         ),
         **_widths(problem, design),
-        "has several clips, or a state between clips: a core computes one": (
-            problem.batch > 1 or problem.state_frames > 0
-        ),
+        "has several clips: a core computes one": problem.batch > 1,
         f"may overflow its sums, and precision.overflow = {problem.overflow}: a core has room, set it to widen": (
             problem.overflow != "widen" and problem.needed_bits > min(problem.register_bits, problem.accumulator_bits)
         ),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lw3dsim.arithmetic.clips import FRAMES, joined, sources_by_clip
 from lw3dsim.arithmetic.computation import Computation  # noqa: TC001  # read where a value is made
 from lw3dsim.arithmetic.fused import GroupComputation, execute_group
 from lw3dsim.arithmetic.machine import execute
@@ -183,14 +184,46 @@ def drawn_layer(network: Workload, unit: Unit, arch: Accelerator, seed: int, eng
     sources = [random_tensor(tuple(shape), integers(arch), bench.random) for shape in network.input_shapes(layer)]
     named = dict(zip(layer.inputs, sources, strict=True))
     made = replace(make_computation(bench, layer, named), table_bits=arch.precision.activation_bits)
-    reference, computation = referenced(layer, sources, made, number)
-    arranged_sources = arranged(layer, sources)
+    before = clip_before(work.problem, sources, bench)
+    one = seen_of_clip(layer, work.problem, before, sources, made, number)
     subject = make_subject(
-        unit.name, work.problem, work.mapping, unit.run.design(arch), computation, arranged_sources, engine
+        unit.name, work.problem, work.mapping, unit.run.design(arch), one.computation, one.sources, engine
     )
-    if not np.array_equal(subject.output, reference):
+    if not np.array_equal(subject.output, one.output):
         raise AssertionError(f"{unit.name}: executed and direct computation differ")
     return subject
+
+
+class Seen(NamedTuple):
+    """A layer on a clip: the ``output`` that it has for sure, what it computes, and the ``sources`` that it works through."""
+
+    output: Tensor
+    computation: Computation
+    sources: list[Tensor]
+
+
+def clip_before(problem: Problem, sources: Sequence[Tensor], bench: Bench) -> list[Tensor]:
+    """Return the clip before, drawn, of a layer that finds frames of it in front of its own; else nothing."""
+    number = integers(bench.design)
+    return [random_tensor(one.shape, number, bench.random) for one in sources] if problem.state_frames else []
+
+
+def seen_of_clip(
+    layer: AnyLayer,
+    problem: Problem,
+    before: Sequence[Tensor],
+    sources: Sequence[Tensor],
+    computation: Computation,
+    number: Number,
+) -> Seen:
+    """Return what a layer makes of a clip behind the one ``before``, if it looks back at frames of that."""
+    if not before:
+        output, own = referenced(layer, sources, computation, number)
+        return Seen(output, own, arranged(layer, sources))
+    stream = [joined(clips) for clips in zip(before, sources, strict=True)]
+    output, own = referenced(layer, stream, computation, number)
+    _, clip = np.split(output, 2, axis=FRAMES)
+    return Seen(clip, own, sources_by_clip(layer, stream, 1, 2, problem.state_frames)[1])
 
 
 def drawn_group(network: Workload, unit: Unit, arch: Accelerator, seed: int, engine: str) -> GroupSubject:
@@ -206,7 +239,8 @@ def drawn_group(network: Workload, unit: Unit, arch: Accelerator, seed: int, eng
     # Only how many frames a tensor has is looked at.
     shapes = {layer.name: np.zeros(tuple(network.shapes[layer.name])) for layer in layers}
     computations = [make_computation(bench, layer, known | shapes) for layer in layers]
-    return make_group(unit.name, work, layers, unit.run.design(arch), computations, known, engine)
+    before = clip_before(work.group.stages[0], [known[name] for name in layers[0].inputs], bench)
+    return make_group(unit.name, work, layers, unit.run.design(arch), computations, known, engine, before)
 
 
 def make_group(
@@ -217,21 +251,26 @@ def make_group(
     computations: Sequence[Computation],
     known: dict[str, Tensor],
     engine: str = "auto",
+    before: Sequence[Tensor] = (),
 ) -> GroupSubject:
-    """Simulate and execute a mapped group on the tensors ``known``; its layers are computed one by one, too."""
+    """Simulate and execute a mapped group on the tensors ``known``; its layers are computed one by one, too.
+
+    The first may look back at frames of the clip ``before``.
+    """
     number, narrow, clocks, tensors = operands(arch), integers(arch), make_clocks(arch), dict(known)
     machines, stages = stage_machines(work.group, work.mapping, arch), list[Stage]()
     adders = adders_of([stage.algorithm for stage in work.group.stages])
     each = zip(layers, computations, machines, work.group.stages, work.mapping.parallel, strict=True)
     for layer, computation, machine, problem, parallel in each:
         sources = [tensors[one] for one in layer.inputs]
-        output, own = referenced(layer, sources, replace(computation, table_bits=narrow.bits), number)
-        shift = shift_of(output, narrow)
-        tensors[layer.name] = shifted(output, shift, narrow)
+        looked = before if not stages else ()
+        one = seen_of_clip(layer, problem, looked, sources, replace(computation, table_bits=narrow.bits), number)
+        shift = shift_of(one.output, narrow)
+        tensors[layer.name] = shifted(one.output, shift, narrow)
         stages.append(
             Stage(
                 name=layer.name, problem=problem, parallel=parallel, machine=machine, adders=adders, number=narrow,
-                operands=number, computation=own, sources=arranged(layer, sources), output=output, shift=shift,
+                operands=number, computation=one.computation, sources=one.sources, output=one.output, shift=shift,
             )
         )  # fmt: skip
     schedule = build_group_schedule(work.group, work.mapping, arch, clocks)

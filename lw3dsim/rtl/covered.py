@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.describe.dataflow import DEFAULT_DATAFLOW
 from lw3dsim.describe.moves import Pad, Slice, Upsample
-from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, RunningMean, Softmax, Trg
+from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, Softmax, Trg
 from lw3dsim.errors import InputError
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.map.group.orders import leader, users
@@ -97,7 +97,7 @@ def layer_refusal(layer: AnyLayer, problem: Problem, machine: Machine, design: A
     ports = machine.ifmap_port, machine.weight_port, machine.ofmap_port
     needs = {
         f"is of kind {kind}: a core has no powers and no roots": isinstance(layer, Softmax | LayerNorm),
-        f"is of kind {kind}: a core divides all frames by one number": isinstance(layer, RunningMean),
+        "hands its sums on to the next clip: a core begins them anew, set stream_state to off": problem.sum_frames > 0,
         "is a linear upsample: a core has only nearest ones": isinstance(layer, Upsample) and problem.reads > 1,
         "has groups of several channels each: a core does dense and depthwise convolutions": (
             problem.structure == "grouped" and not problem.is_depthwise

@@ -195,7 +195,7 @@ def drawn_layer(network: Workload, unit: Unit, arch: Accelerator, seed: int, eng
 
 
 class Seen(NamedTuple):
-    """A layer on a clip: the ``output`` that it has for sure, what it computes, and the ``sources`` that it works through."""
+    """A layer on a clip: the ``output`` that it has for sure, what it computes, and the ``sources`` that it reads."""
 
     output: Tensor
     computation: Computation

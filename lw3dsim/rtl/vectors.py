@@ -6,7 +6,7 @@ See "Vector unit" in ``docs/microarchitecture.md``.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,7 +21,8 @@ from lw3dsim.rtl.inverses import inverse_of
 from lw3dsim.rtl.notes import Block, Fresh, Happening, Results
 from lw3dsim.rtl.orders import OF_FRAMES, Elsewhere, Part, parts_of, runs_from
 from lw3dsim.rtl.program import Maker
-from lw3dsim.rtl.windows import Lie, Window
+from lw3dsim.rtl.runs import NOWHERE, Run
+from lw3dsim.rtl.windows import Window
 from lw3dsim.rtl.words import of_bits
 
 if TYPE_CHECKING:
@@ -30,34 +31,13 @@ if TYPE_CHECKING:
     from lw3dsim.arithmetic.place import Place
     from lw3dsim.base.arrays import Ints
     from lw3dsim.machine.records import Triple
+    from lw3dsim.rtl.windows import Lie
 
-# Of what lies in order from its first element on.
-NOWHERE = Lie(first=0)
 # What lanes make of the operands of a group, as in ``sv/lw_lanes.sv``; means are sums that are divided.
-KINDS = {"sum": 1, "avg": 1, "max": 2, "product": 3, "trg": 4}
-MEANS = ("avg", "trg")
-
-
-class Run(NamedTuple):
-    """Groups that one descriptor says: so many of ``outputs`` each, from element ``base`` of a block on.
-
-    Those of frames begin so many elements, ``begin``, behind the begin of a frame. Blocks are ``block`` elements apart;
-    in each are ``beside`` (t, h, w) groups, ``steps`` apart. Operands are ``taps`` (t, h, w) of every source,
-    ``tap_steps`` apart. ``lie`` says where the first is from ``base`` on.
-    """
-
-    groups: int
-    outputs: int
-    base: int
-    lie: Lie
-    block: int
-    beside: Triple
-    steps: Triple
-    taps: Triple
-    tap_steps: Triple
-    part: Part | None = None
-    begin: int = 0
-    by: int = 1
+KINDS = {"sum": 1, "avg": 1, "max": 2, "product": 3, "trg": 4, "running_mean": 5}
+MEANS = ("avg", "trg", "running_mean")
+# What they do with the first frame of a running mean.
+FIRST_OF_MEAN = 6
 
 
 class VectorMaker(Maker):
@@ -146,6 +126,14 @@ class VectorMaker(Maker):
         if problem.beside == "frame" and self.keeps:
             # Results of a descriptor begin at one place of a frame.
             cut = [(1, lanes, number) for number in range(full)] + cut[1:]
+        if self.stage.computation.reduction == "running_mean":
+            # The sum of so many frames is divided by their number: another descriptor says each.
+            return [
+                self._frame(frame, side, outputs, first + block)
+                for blocks, outputs, first in cut
+                for block in range(blocks)
+                for frame in range(size[0])
+            ]
         boxes = self.boxes(place)
         if len(boxes) > 1:
             # What is divided by another number is said by another descriptor, block by block.
@@ -169,6 +157,11 @@ class VectorMaker(Maker):
             return [Box((0, 0, 0), place.size, self.stage.problem.clip_frames)]
         t, h, w = (slice(first, first + many) for first, many in zip(place.origin, place.size, strict=True))
         return list(alike(self.stage.computation.divisors[t, h, w]))
+
+    def _frame(self, frame: int, side: int, outputs: int, first: int) -> Run:
+        """Return a group of a frame, of ``side`` elements, that is the mean of all up to it."""
+        base, ones, none = self.begins[0] + frame * side + first * self.core.vector_lanes, (1, 1, 1), (0, 0, 0)
+        return Run(1, outputs, base, NOWHERE, side, ones, none, ones, none, by=frame + 1)
 
     def _run(self, place: Place, cut: tuple[int, int, int, int], box: Box) -> Run:
         (side, blocks, outputs, first), (origin, size, by) = cut, box
@@ -271,9 +264,11 @@ class VectorMaker(Maker):
         else:
             self.notes.inner = max(self.notes.inner, words)
             self.notes.patch = max(self.notes.patch, self.other_words(run))
-        sources = self.sources
+        sources, runs_on = self.sources, stage.computation.reduction == "running_mean"
         fields = {
-            "vector": KINDS[stage.computation.reduction],
+            "vector": FIRST_OF_MEAN if runs_on and run.by == 1 else KINDS[stage.computation.reduction],
+            # The quotient of a running mean takes its group a cycle.
+            "transforms_in": 2 * runs_on,
             "repeats": run.groups,
             "rounds": sources * math.prod(run.taps),
             # The controller counts the longer of both.

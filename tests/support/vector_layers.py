@@ -11,7 +11,7 @@ from lw3dsim.arithmetic.direct import computation_of
 from lw3dsim.arithmetic.moves import arranged
 from lw3dsim.arithmetic.number import random_tensor
 from lw3dsim.base.values import replace
-from lw3dsim.describe.workload import Activation, Add, Concat, Mul, Pad, Pool3d, Shape, Slice, Trg
+from lw3dsim.describe.workload import Activation, Add, Concat, Mul, Pad, Pool3d, RunningMean, Shape, Slice, Trg
 from lw3dsim.network.execution import referenced
 from lw3dsim.rtl.subject import integers, make_subject
 
@@ -43,6 +43,7 @@ def drawn_vector_layer(seed):
         lambda: Mul(name="x", inputs=TWO, activation=function),
         lambda: Activation(name="x", inputs=ONE, activation=draw.choice(FUNCTIONS[2:])),
         lambda: Trg(name="x", inputs=ONE),
+        lambda: RunningMean(name="x", inputs=ONE),
         lambda: Slice(name="x", inputs=ONE, dim="width", start=0, stop=shape.width, step=draw.randint(1, 2)),
         lambda: Pad(name="x", inputs=ONE, padding=(0, draw.randint(0, 2), 1)),
         lambda: Concat(name="x", inputs=TWO),

@@ -235,7 +235,7 @@ int main(int argc, char** argv) {
         weight_words += core.weight_reads;
         products += ones(core.works, FILES);
         updates += ones(core.updates, FILES);
-        operations += ones(core.operates, LANES) + (core.out_write && core.out_looks ? core.out_count : 0);
+        operations += ones(core.operates, LANES) + (core.out_write && core.out_more ? core.out_count : 0);
         if ((core.first && ones(core.updates, FILES)) || (core.operates_first && ones(core.operates, LANES))) fprintf(log, "first %lu\n", cycle);
         ofmap_words += core.out_write + core.out_read + core.inner_reads;
         if (core.out_write && !core.out_wide) {

@@ -82,7 +82,7 @@ module lw_bench #(
     output logic                                 out_write,
     output logic                                 out_read,
     output logic                                 out_wide,
-    output logic                                 out_looks,
+    output logic                                 out_more,
     output logic [31:0]                          out_to,
     output logic [15:0]                          out_count,
     output logic [OFMAP_WORD/ACTIVATION*ACTIVATION-1:0] out_word,
@@ -90,7 +90,7 @@ module lw_bench #(
 );
     assign out_read = core.out_read;
     assign out_wide = core.out_wide;
-    assign out_looks = core.out_looks;
+    assign out_more = core.out_more;
     assign ifmap_reads = core.ifmap_reads;
     assign weight_reads = core.weight_reads;
     assign inner_reads = core.inner_reads;

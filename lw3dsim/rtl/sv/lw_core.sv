@@ -602,7 +602,7 @@ module lw_core #(
     /* verilator lint_off UNUSEDSIGNAL */  // watched by test benches
     wire [PICKED*(RESULT+2)-1:0] finished, totals;
     wire [PICKED*ACTIVATION-1:0] results, codes;
-    wire out_looks;  // results of lanes are looked up
+    wire out_more;  // results of lanes take an operation more each: they are looked up, or a running mean is divided
     /* verilator lint_on UNUSEDSIGNAL */
     lw_vector #(
         .ROWS(ROWS), .SUM(RESULT), .BIAS(BIAS), .BITS(ACTIVATION), .RESULTS(PICKED), .VECTOR(VECTOR), .LANES(VECTOR_LANES),
@@ -638,9 +638,9 @@ module lw_core #(
                 assign finished[(RESULT+2)*i+:RESULT+2] = which == 8'd0 ? totals[(RESULT+2)*i+:RESULT+2] :
                                                           (RESULT+2)'($signed(results[ACTIVATION*i+:ACTIVATION]));
             end
-            assign out_looks = table_now[8] && out_vector != 3'd0;
+            assign out_more = (table_now[8] && out_vector != 3'd0) || out_vector > 3'd4;
         end else begin : g_no_tables
-            assign {results, finished, out_looks} = {codes, totals, 1'b0};
+            assign {results, finished, out_more} = {codes, totals, out_vector > 3'd4};
         end
     endgenerate
 

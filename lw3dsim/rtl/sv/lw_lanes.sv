@@ -1,7 +1,8 @@
 // The lanes of the vector unit: each works on an element of an operand in a cycle, and has two banks of one accumulator, one
 // that drains while the other works.
 //
-// `kind` is what operands of a group become: 1 their sum, 2 the largest, 3 the product of two, 4 see `lw_trg`.
+// `kind` is what operands of a group become: 1 their sum, 2 the largest, 3 the product of two, 4 see `lw_trg`; of a running
+// mean 5 the sum of all frames so far, 6 the first of them.
 module lw_lanes #(
     parameter int LANES = 8,
     parameter int ELEMENT = 8,
@@ -25,6 +26,7 @@ module lw_lanes #(
     output logic [LANES-1:0]         working,
     output logic [LANES*BITS-1:0]    results
 );
+    wire runs = TRG != 0 && kind > 3'd4;
     genvar i;
     generate
         for (i = 0; i < LANES; i = i + 1) begin : g_lane
@@ -44,7 +46,8 @@ module lw_lanes #(
             if (TRG != 0) begin : g_trg
                 wire signed [SUMMED-1:0] out;
                 lw_trg #(.ELEMENT(ELEMENT), .SUM(SUMMED)) u_trg (
-                    .clk, .works(working[i] && kind == 3'd4), .takes(first), .opens, .closes, .value, .taken(one), .out
+                    .clk, .works(working[i] && kind >= 3'd4), .takes(first), .opens(runs ? kind == 3'd6 : opens), .closes,
+                    .runs, .value, .taken(one), .out
                 );
                 assign frame = BITS'(out);
             end else begin : g_no_trg
@@ -55,10 +58,10 @@ module lw_lanes #(
                 case (kind)
                     3'd2:    made = value > one ? BITS'(value) : BITS'(one);
                     3'd3:    made = product;
-                    3'd4:    made = frame;
+                    3'd4, 3'd5, 3'd6: made = frame;
                     default: made = taken + BITS'(value);
                 endcase
-            always_ff @(posedge clk) if (working[i]) held[bank] <= first ? BITS'(value) : made;
+            always_ff @(posedge clk) if (working[i]) held[bank] <= first && !runs ? BITS'(value) : made;
             assign results[BITS*i+:BITS] = held[read_bank];
         end
     endgenerate

@@ -74,7 +74,7 @@ RULES = (
     ("Vector unit: look-ups", "lw_tables", "codes of results in tables of activations, where a drain passes"),
     ("Vector unit: groups", "lw_groups", "outputs side by side, one group behind the other out of a descriptor"),
     ("Vector unit: operations", "lw_groups_made, lw_lanes", "an operand of all lanes a cycle, two accumulators a lane"),
-    ("Vector unit: TRG", "lw_trg", "differences of frames, and their sum"),
+    ("Vector unit: TRG", "lw_trg", "differences of frames, and their sum; running means: the sum of all frames so far"),
     ("SRAM", "lw_sram", "a side for DMA, a side for the array; latency in cycles"),
     ("SRAM: one memory for all", "lw_shared, lw_bank", "banks of one port, and the network between them and who asks"),
     ("SRAM: one bank", "lw_gate", "the clock of all but DMA, which stands still where that has the port"),

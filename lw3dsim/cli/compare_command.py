@@ -52,7 +52,7 @@ class _OfCases(Command):
     "cases",
     multiple=True,
     metavar='"NAME: OPTIONS"',
-    help="A case: a name and options of simulate (not --clips, --out, --format). Repeat it.",
+    help="A case: a name and options of simulate (not --clips, --calibration, or what to write). Repeat it.",
 )
 @click.option("--input", "input_size", metavar="TxHxW", help="Frames, height and width of the clip, in all cases.")
 @click.option("--classes", type=int, metavar="N", help="Number of classes, in all cases.")

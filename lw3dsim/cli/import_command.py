@@ -18,9 +18,10 @@ from lw3dsim.cli.options import note_copies, put
 def command(
     workload: str, input_size: str | None, dims: tuple[str, ...], out: str | None, *, force: bool, allow_unknown: bool
 ) -> None:
-    """Write a network in ONNX as a workload file that can be read and edited.
+    """Write a network of another tool as a workload file that can be read and edited.
 
-    WORKLOAD is a file *.onnx; or a name or a workload file, whose blocks are written out.
+    WORKLOAD is a file *.onnx, or a list of layers of SCALE-Sim or Timeloop; or a name or a workload file, whose blocks
+    are written out.
     """
     from lw3dsim.base.forms import WORKLOAD
     from lw3dsim.base.output import check_file, check_unedited, write_text

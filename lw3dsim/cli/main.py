@@ -21,7 +21,7 @@ COMMANDS = {
     "show": "Layers of a workload: shapes, parameters, MACs, ideal multiplications; or an accelerator.",
     "simulate": "Simulate a workload on an accelerator: cycles, energy, memory accesses, and where they go.",
     "new": "Write a commented file to begin with: a workload, an accelerator with every field, or a space to search.",
-    "import": "Write a network in ONNX as a workload file that can be read and edited.",
+    "import": "Write a network of another tool as a workload file that can be read and edited.",
     "export": "Write a workload as a model in ONNX.",
     "map": "Show the mapping of each layer as a loop nest; save it as a file to edit.",
     "trace": "Write what every unit does when, to look at in Perfetto or chrome://tracing.",

@@ -131,7 +131,7 @@ def _option(declared: Field[Any]) -> Option:
         show_default=declared.default is not None,
         multiple=said.is_repeated,
         metavar=said.values,
-        help=said.about,
+        help=f"{said.about} Repeat it." if said.is_repeated else said.about,
     )
 
 

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 @click.argument("workload")
 @run_options(Run, Clips, Judged)
 @click.option(
-    "--out", type=click.Path(), metavar="DIR", help="Also write result.json, three CSV tables, report.html here."
+    "--out",
+    type=click.Path(),
+    metavar="DIR",
+    help="Also write result.json, closeups.json, report.html, three CSV tables here.",
 )
 @click.option(
     "--accesses", is_flag=True, help="Also show reads, writes and energy of every level, from DRAM to registers."

@@ -24,7 +24,11 @@ NAME = re.compile(r"\.lw3dsim-[0-9a-f]{12}\.part")
 
 @contextmanager
 def part_file(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """Yield a new file in ``folder`` and its name, for the caller to rename; removed where that was not done."""
+    """Yield a new file in ``folder`` and its name, for the caller to rename; removed where that was not done.
+
+    What killed processes left there goes.
+    """
+    remove_left_over(folder)
     file, path = _locked(folder)
     try:
         yield file, path

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from lw3dsim.base.forms import replaceable
 from lw3dsim.errors import OutputError, one_line
-from lw3dsim.parts import part_file, remove_left_over
+from lw3dsim.parts import part_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -62,7 +62,6 @@ def check_unedited(path: str | Path, text: str) -> None:
 def writing(path: str | Path, form: Form) -> Iterator[BinaryIO]:
     """Yield a file under a hidden name, renamed to ``path`` where the context ends well; raise OutputError else."""
     target = replaceable(path, form)
-    remove_left_over(target.parent)
     try:
         with part_file(target.parent) as (file, part):
             yield file
@@ -80,8 +79,6 @@ def write_text(path: str | Path, text: str, form: Form) -> None:
 def write_files(files: Mapping[Path, tuple[Form, bytes]]) -> None:
     """Write several files: all under hidden names first, then all renamed; raise OutputError before any is."""
     targets = [(replaceable(path, form), data) for path, (form, data) in files.items()]
-    for folder in {target.parent for target, _ in targets}:
-        remove_left_over(folder)
     path = Path()
     with ExitStack() as stack:
         try:

@@ -14,6 +14,7 @@ import pytest
 from explore_helpers import command, exported, start, write_space, written_places
 from kills import kill_at_random, killed_at
 
+from lw3dsim.base.output import check_folder
 from lw3dsim.parts import part_file, remove_left_over
 
 KILLS = int(os.environ.get("LW3DSIM_KILLS", "0"))
@@ -114,6 +115,12 @@ def test_a_living_process_keeps_its_files_and_foreign_names_are_kept(tmp_path):
         assert path.exists()
         assert not (tmp_path / ".lw3dsim-0123456789ab.part").exists()
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*foreign, ".lw3dsim-aaaaaaaaaaaa.part"])
+
+
+def test_what_a_killed_check_of_an_output_folder_leaves_is_gone_after_the_next(tmp_path):
+    (tmp_path / ".lw3dsim-0123456789ab.part").write_text("")
+    check_folder(tmp_path / "new" / "deep", {})
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_file_system_without_locks_is_written_to_and_not_tidied(tmp_path, monkeypatch):

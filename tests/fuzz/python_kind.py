@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from .accelerators import SHIPPED
@@ -94,6 +95,8 @@ CALLS: dict[str, tuple[str, tuple[str, ...]]] = {
     "load_workload": ("workload", ("input_size", "classes")),
     "load_arch": ("arch", ("overrides",)),
     "load_result": ("result", ()),
+    "transform.read_pass": ("transform", ()),
+    "to_onnx": ("workload", ("transform",)),
     "dse.load_space": ("space", ()),
     "dse.study": ("space", ("storage",)),
     "dse.status": ("space", ("storage",)),
@@ -118,6 +121,8 @@ AFTER = (
     ".to_json()",
     ".layers",
     ".totals",
+    ".totals[{0}]",
+    ".energy_breakdown_pj[{0}]",
     ".config",
     ".energy",
     ".accesses",
@@ -195,5 +200,5 @@ def run(session: Session, case: Case) -> None:
             check_result(data)
         elif str(data.get("dtype")).startswith("int"):
             check_execution(data)
-    if after and hasattr(value, after.split("(")[0].removeprefix(".")):
+    if after and hasattr(value, re.split(r"[(\[]", after)[0].removeprefix(".")):
         session.python(f"result{after}", names, makes=after.startswith((".report", ".save")))

@@ -102,11 +102,16 @@ class LaidPartition:
     def best(self) -> tuple[float, list[Path], Layouts]:
         """Return what the best cut costs, its groups, ordered by their last layers, and the layouts of tensors."""
         tables, joined = [self._nodes[v].table for v in self._trees.roots], list[Table]()
-        while left := {name for table in tables for name in table.tensors}:
-            name = min(left, key=lambda name: (len(_joined(tables, name)), name))
+        joins = {name: _joined(tables, name) for name in {name for table in tables for name in table.tensors}}
+        while joins:
+            name = min(joins, key=lambda name: (joins[name], name))
             whole = added([table for table in tables if name in table.tensors])
             joined.append(whole)
-            tables = [table for table in tables if name not in table.tensors] + [whole.without({name})]
+            without = whole.without({name})
+            tables = [table for table in tables if name not in table.tensors] + [without]
+            del joins[name]
+            # Only what was in a table with it is in another now.
+            joins |= {other: _joined(tables, other) for other in without.tensors}
         layouts: Layouts = {}
         for whole in reversed(joined):
             whole.settle(layouts)
@@ -154,9 +159,9 @@ class LaidPartition:
         return Node(Table(tensors, costs.min(axis=0)), Table(tensors, costs.argmin(axis=0)), endings)
 
 
-def _joined(tables: Sequence[Table], name: str) -> set[str]:
-    """Return the tensors that are in a table with one of this name."""
-    return {other for table in tables if name in table.tensors for other in table.tensors}
+def _joined(tables: Sequence[Table], name: str) -> int:
+    """Return how many tensors are in a table with one of this name, itself among them."""
+    return len({other for table in tables if name in table.tensors for other in table.tensors})
 
 
 def _private(trees: Trees, users: Mapping[str, Collection[int]]) -> list[set[str]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.map.group.fusable import can_branch, can_fuse
 from lw3dsim.map.group.group import Group
 from lw3dsim.map.group.partition import make_trees
+from lw3dsim.network.fans import can_begin, fans_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -56,20 +57,13 @@ def branches(network: Workload, problems: Sequence[Problem]) -> dict[int, tuple[
             s = number.get(name)
             if s is None or s in found or len(network.consumers(name)) > 1:
                 continue
-            if not _may_stand_aside(network, problems, s):
+            if not can_begin(network, problems, s):
                 continue
             first = _beginning(network, number, other, network.layers[s].streams[0])
-            if first is not None and _may_stand_aside(network, problems, first) and can_fuse(problems[first]):
+            if first is not None and can_begin(network, problems, first) and can_fuse(problems[first]):
                 found[s] = first, v
                 break
     return found
-
-
-def _may_stand_aside(network: Workload, problems: Sequence[Problem], i: int) -> bool:
-    """Return whether a layer reads one tensor, in all channels, and can be beside another that reads it as well."""
-    layer, problem = network.layers[i], problems[i]
-    is_alone = len(layer.streams) == 1 and layer.is_local and not problem.state_frames
-    return is_alone and problem.structure == "dense" and can_branch(problem)
 
 
 def _beginning(network: Workload, number: Mapping[str, int], name: str, source: str) -> int | None:
@@ -201,9 +195,12 @@ def can_stay(network: Workload, layers: Sequence[AnyLayer], problems: Sequence[P
 
 
 def follows(network: Workload, layers: Sequence[AnyLayer], user: AnyLayer) -> bool:
-    """Return whether a ``user`` of a tensor, or all that read it through a view, are behind a chain of ``layers``."""
+    """Return whether a ``user`` of a tensor, or all that read it through a view, are behind a chain of ``layers``.
+
+    A chain runs where its last layer is.
+    """
     own = network.readers(user.name) if user in network.views else (network.number(user),)
-    return min(own, default=len(network.layers)) > max(map(network.number, layers))
+    return min(own, default=len(network.layers)) > network.number(layers[-1])
 
 
 def stored_of(network: Workload, layers: Sequence[AnyLayer]) -> tuple[int, ...]:
@@ -211,7 +208,7 @@ def stored_of(network: Workload, layers: Sequence[AnyLayer]) -> tuple[int, ...]:
     found = []
     for number, (layer, following) in enumerate(itertools.pairwise(layers), start=1):
         users = network.consumers(layer.name)
-        if (len(users) > 1 or users[0] is not following) and not all(user in layers for user in users):
+        if users != [following] and not (users and all(user in layers for user in users)):
             found.append(number)
     return tuple(found)
 
@@ -225,7 +222,8 @@ def trees_of(network: Workload, problems: Sequence[Problem], arch: Accelerator, 
     """Return what of a network may be fused, whose layers are these ``problems``; those ``apart`` may not."""
     feeds = without(links(network, problems), apart) if arch.buffers.can_fuse else {}
     aside = {s: those for s, those in branches(network, problems).items() if s not in apart}
-    return make_trees(len(problems), feeds, LONGEST, aside)
+    fans = fans_of(network, problems, feeds, aside, apart) if feeds else ()
+    return make_trees(len(problems), feeds, LONGEST, aside, fans)
 
 
 def group_along(network: Workload, problems: Sequence[Problem], path: Path, free: Mapping[str, Blocks]) -> Group | None:

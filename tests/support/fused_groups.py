@@ -44,7 +44,7 @@ def chains():
     """A random small group, with its inputs, the algorithms that may run, and the clips of a batch."""
     return st.one_of(
         mixed_chains(), mixed_chains(), residual_chains(), branched_chains(), added_chains(), storing_chains(),
-        leaving_chains(),
+        leaving_chains(), fanned_chains(),
     )  # fmt: skip
 
 
@@ -99,6 +99,48 @@ def leaving_chains(draw):
     names = [layer.name for layer in layers]
     kept = layers[: draw(st.integers(names.index("second"), names.index("third") + 1))]
     return inputs, kept, policy, batch, [names.index("branch") + 1]
+
+
+@st.composite
+def fanned_chains(draw):
+    """Those of several branches that begin with one tensor: each but the last is stored at its end, and used nowhere.
+
+    They need not have the same sizes, nor look equally far.
+    """
+    shape = Shape(draw(st.sampled_from([3, 8])), *(draw(st.integers(3, s)) for s in (4, 9, 9)))
+    layers, origin, ends = [], "x", []
+
+    def grow(name, source, now, is_first):
+        window = draw(st.sampled_from([(1, 1, 1), (3, 1, 1), (1, 3, 3), (3, 3, 3), (1, 2, 2)]))
+        window = tuple(min(k, s) for k, s in zip(window, now.extent, strict=True))
+        common = {
+            "name": name, "inputs": (source,), "kernel": window,
+            "stride": tuple(draw(st.integers(1, min(k, 2))) for k in window),
+            "padding": tuple(draw(st.sampled_from([k // 2, k // 2, 0])) for k in window),
+        }  # fmt: skip
+        kind = "dense" if is_first else draw(st.sampled_from(["dense", "dense", "depthwise", "pool", "activation"]))
+        if kind == "activation":
+            layer = Activation(name=name, inputs=(source,), activation="relu6")
+        elif kind == "pool":
+            layer = Pool3d(mode="max", **common)
+        else:
+            channels = now.channels if kind == "depthwise" else draw(st.sampled_from([4, 6, 9]))
+            groups = now.channels if kind == "depthwise" else 1
+            layer = Conv3d(out_channels=channels, groups=groups, bias=draw(st.booleans()), **common)
+        layers.append(layer)
+        return layer.output_shape((now,))
+
+    if draw(st.booleans()):
+        shape_of_origin, origin = grow("before", "x", shape, is_first=False), "before"
+    else:
+        shape_of_origin = shape
+    for branch in range(draw(st.integers(2, 3))):
+        source, now = origin, shape_of_origin
+        for i in range(draw(st.integers(1, 3))):
+            now = grow(f"b{branch}{i}", source, now, is_first=i == 0)
+            source = f"b{branch}{i}"
+        ends.append(len(layers))
+    return {"x": shape}, layers, draw(st.sampled_from(["direct", "hfa"])), draw(st.sampled_from([1, 1, 2])), ends[:-1]
 
 
 @st.composite

@@ -181,7 +181,7 @@ def end_of(reaches: Reaches, tensor: int, ends: Words, room: int, at: int) -> in
         return min(end, reaches.inp[0])
     if not is_read:
         looked = (ends[(tensor + 1) * room + at] - 1) * reaches.stride[tensor] - reaches.padding[tensor]
-        end = made_up_to(reaches, tensor - 1, looked + reaches.kernel[tensor])
+        end = branch_up_to(reaches, tensor, looked + reaches.kernel[tensor])
     out, last = reaches.out[tensor - 1], len(reaches.out)
     if reaches.stored[tensor - 1] and ends[last * room + at] >= reaches.out[last - 1]:
         return out
@@ -272,13 +272,24 @@ def made_up_to(reaches: Reaches, i: int, end: int) -> int:
 
 
 @kernel
+def branch_up_to(reaches: Reaches, tensor: int, end: int) -> int:
+    """Return where a tensor ends whose branch looks at nothing behind ``end`` of what the stage behind it reads too."""
+    first = tensor - 1
+    while first > 0 and reaches.reads[first] != reaches.reads[tensor]:
+        first -= 1
+    for i in range(first, tensor):
+        end = min(made_up_to(reaches, i, end), reaches.out[i])
+    return end
+
+
+@kernel
 def go_along(reaches: Reaches, cuts: Cuts, way: int, tensor: int, low: Words, high: Words, is_ahead: int) -> None:
     """Make intervals of a tensor that no stage uses end with what the stage behind looks at, or where its own goes."""
     reached, room = 0, len(cuts.last)
     for j in range(cuts.tiles[way]):
         at = (tensor + 1) * room + cuts.begin[way] + j
         first, end = looked_at(reaches, tensor, cuts.first[at], cuts.first[at] + cuts.new[at])
-        made = min(made_up_to(reaches, tensor - 1, end), reaches.out[tensor - 1]) if end > first else reached
+        made = branch_up_to(reaches, tensor, end) if end > first else reached
         made = max(made, cuts.first[at - room]) if is_ahead else made
         low[j], high[j] = reached, max(made, reached)
         reached = high[j]

@@ -7,6 +7,7 @@ layer is the best group that ends in it, and the best cuts of what hangs on that
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,13 @@ class Ending(Value, frozen=True):
 
     path: Path
     hanging: tuple[int, ...]
+
+
+class Fan(Value, frozen=True):
+    """Branches that begin with one tensor: the first layer of the ``trunk``, and all layers of each of the others."""
+
+    trunk: int
+    others: tuple[Path, ...]
 
 
 class Trees(Value, frozen=True, dict=True, gc=True):
@@ -63,13 +71,18 @@ def paths_to(v: int, feeds: Mapping[int, Sequence[int]], longest: int) -> Iterat
 
 
 def make_trees(
-    layers: int, feeds: Mapping[int, Sequence[int]], longest: int, aside: Mapping[int, tuple[int, int]] | None = None
+    layers: int,
+    feeds: Mapping[int, Sequence[int]],
+    longest: int,
+    aside: Mapping[int, tuple[int, int]] | None = None,
+    fans: Sequence[Fan] = (),
 ) -> Trees:
     """Return what may be fused of so many ``layers``, at most ``longest`` of them together.
 
     Layers ``aside``, each with the first layer of a chain beside it and where both meet, may be in a path right before
     the former: where both are in the path, or, if there is none with both, in any with the former. They hang on the
-    other of these.
+    other of these. Of ``fans`` any of the other branches may be in a path in front of the trunk, whole, and hang on
+    its first layer.
     """
     beside = aside or {}
     apart = {one for one, (first, to) in beside.items() if not _are_together(first, to, feeds, longest)}
@@ -80,13 +93,16 @@ def make_trees(
         into = hangs.setdefault(first if one in apart else to, [])
         if one not in into:
             into.append(one)
+    for fan in fans:
+        hangs.setdefault(fan.trunk, []).extend(branch[-1] for branch in fan.others)
     fed = {u for sources in hangs.values() for u in sources}
 
     def ending(path: Path) -> Ending:
         return Ending(path, tuple(u for w in path for u in hangs.get(w, ()) if u not in path))
 
     def paths(v: int) -> Iterator[Path]:
-        for path in paths_to(v, alone, longest):
+        found = list(paths_to(v, alone, longest))
+        for path in (*found, *fanned_out(found, fans, alone, longest)):
             yield path
             wider = widened(path, beside, apart)
             if wider != path:
@@ -96,6 +112,44 @@ def make_trees(
         tuple(tuple(map(ending, paths(v))) for v in range(layers)),
         tuple(v for v in range(layers) if v not in fed),
     )
+
+
+def fanned_out(
+    paths: Sequence[Path], fans: Sequence[Fan], feeds: Mapping[int, Sequence[int]], longest: int
+) -> list[Path]:
+    """Return what paths become with other branches of the fans whose trunks they have, the shortest first.
+
+    What comes before a path is that of the first of its branches: of any that has it, where the trunk has none.
+    """
+    found = list(paths)
+    for fan in fans:
+        found += [wider for path in found for wider in _fan_out(path, fan, feeds, longest)]
+    return sorted(found[len(paths) :], key=len)
+
+
+def _fan_out(path: Path, fan: Fan, feeds: Mapping[int, Sequence[int]], longest: int) -> Iterator[Path]:
+    """Yield a path with any of the other branches of a fan in front of its trunk."""
+    if fan.trunk not in path:
+        return
+    at = path.index(fan.trunk)
+    ways = [((), branch) for branch in fan.others]
+    for own in itertools.product(*ways):
+        within = tuple(itertools.chain(path[:at], *own, path[at:]))
+        if any(own) and len(within) <= longest:
+            yield within
+            if at == 0:
+                yield from _led(within, own, feeds, longest)
+
+
+def _led(path: Path, own: Sequence[Path], feeds: Mapping[int, Sequence[int]], longest: int) -> Iterator[Path]:
+    """Yield a path with what comes before one of its ``own`` branches, which is the first then."""
+    for branch in own:
+        left = longest - len(path)
+        if branch and left > 0 and feeds.get(branch[0]):
+            rest = tuple(i for i in path if i not in branch)
+            for before in paths_to(branch[0], feeds, left + 1):
+                if len(before) > 1:
+                    yield (*before, *branch[1:], *rest)
 
 
 def _are_together(first: int, to: int, feeds: Mapping[int, Sequence[int]], longest: int) -> bool:

@@ -47,12 +47,17 @@ ROOMY = load_arch(
 )
 
 
-def chain_of(kinds, clip=CLIP):
-    """Return layers of these kinds behind each other, as the simulator has them and as the plain space does."""
-    layers, stages, now, given = [], [], clip, {"x": clip}
+def chain_of(kinds, clip=CLIP, reads=None):
+    """Return layers of these kinds behind each other, as the simulator has them and as the plain space does.
+
+    Where it is said what each ``reads``, 0 for the clip, i + 1 for what layer i makes, it is that.
+    """
+    layers, stages, made_by, given = [], [], [clip], {"x": clip}
     for i, kind in enumerate(kinds):
         kernel, stride, padding, n = KINDS[kind]
-        common = {"name": f"l{i}", "inputs": (f"l{i - 1}" if i else "x",), "kernel": kernel, "stride": stride}
+        source = reads[i] if reads else i
+        now = made_by[source]
+        common = {"name": f"l{i}", "inputs": (f"l{source - 1}" if source else "x",), "kernel": kernel, "stride": stride}
         if kind == "sum":
             given[f"side{i}"] = now
             layer = Add(name=f"l{i}", inputs=(f"l{i - 1}", f"side{i}"))
@@ -76,7 +81,7 @@ def chain_of(kinds, clip=CLIP):
             )
         )
         layers.append(layer)
-        now = made
+        made_by.append(made)
     return build_workload(name="chain", inputs=given, layers=layers), stages
 
 
@@ -166,13 +171,13 @@ def test_nor_does_any_where_operands_of_sums_come_slice_by_slice(kinds, some):
     assert found.plan.mapping.sliced
 
 
-def least_of_all(stages, arch, some):
+def least_of_all(stages, arch, some, reads=None):
     """Return the fewest bytes of any mapping that stores some tensors between, however what moves lies."""
     first, last, *stored = (
         blocks_of(arch.dram.channel_block, channels)
         for channels in (stages[0].c, stages[-1].n, *(stages[tensor - 1].n for tensor in some))
     )
-    return fewest_of_chain(stages, chip_of(arch), first, last, dict(zip(some, stored, strict=True)))
+    return fewest_of_chain(stages, chip_of(arch), first, last, dict(zip(some, stored, strict=True)), reads)
 
 
 def stored_in(kinds):
@@ -193,6 +198,32 @@ def test_no_mapping_of_a_chain_that_stores_tensors_between_moves_less_than_the_s
         assert least_of_search(network, ROOMY, some) == least, (kinds, some)
         fused += math.isfinite(least)
     assert fused > len(chains) // 2
+
+
+def fans(lengths, before):
+    """Return all groups of branches of these lengths, the first layer of each dense, ``before`` which others may be.
+
+    With each what its layers read, and the ends of all branches but the last.
+    """
+    heads = [len(before) + sum(lengths[:i]) for i in range(len(lengths))]
+    layers = range(len(before) + sum(lengths))
+    reads = tuple(len(before) if i in heads else i for i in layers)
+    dense = [kind for kind in FEW if KINDS[kind][-1]]
+    own = (dense if i in heads else FEW for i in layers[len(before) :])
+    return [((*before, *kinds), reads, tuple(heads[1:])) for kinds in itertools.product(*own)]
+
+
+@pytest.mark.usefixtures("without_warm_tiles")
+@pytest.mark.parametrize("lengths", [(1, 1), (1, 2), (2, 1), (2, 2), (1, 1, 1), (1, 2, 1)])
+def test_no_mapping_of_branches_that_begin_with_one_tensor_moves_less_than_the_search_finds(lengths):
+    every = [fan for before in ((), ("wide",)) for fan in fans(lengths, before) if fit(fan[0])]
+    fused = 0
+    for kinds, reads, ends in every:
+        network, stages = chain_of(kinds, reads=reads)
+        least = least_of_all(stages, ROOMY, ends, reads)
+        assert least_of_search(network, ROOMY, ends) == least, (kinds, reads)
+        fused += math.isfinite(least)
+    assert fused > len(every) // 2
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("many", "sum")])

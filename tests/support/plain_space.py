@@ -84,17 +84,20 @@ class Way(NamedTuple):
         return max(len(tile) for tile in self.new[tensor])
 
 
-def ways_of(stages, d, stored=()):
-    """Return all ways to cut an axis; of tensors that are ``stored`` the last tile has what no other looks at."""
-    ways = []
+def ways_of(stages, d, stored=(), reads=None):
+    """Return all ways to cut an axis; of tensors that are ``stored`` the last tile has what no other looks at.
+
+    Stages read the tensors ``reads``, each the one before where none are given.
+    """
+    ways, reads = [], reads or range(len(stages))
     for size in sorted(parts_of(stages[-1].out[d])):
         for is_kept in (False, True):
             tiles = [set(range(a, min(a + size, stages[-1].out[d]))) for a in range(0, stages[-1].out[d], size)]
             new, stay, held = [tiles], [0], [max(map(len, tiles))]
-            for number, stage in reversed(list(enumerate(stages))):
-                wanted, made, fresh, kept = [looked_at(stage, d, tile) for tile in new[0]], set(), [], []
+            for number in reversed(range(len(stages))):
+                wanted, made, fresh, kept = wanted_of(stages, reads, d, number, new), set(), [], []
                 if number in stored:
-                    wanted[-1] = wanted[-1] | set(range(stage.inp[d])).difference(*wanted)
+                    wanted[-1] = wanted[-1] | set(range(stages[number - 1].out[d])).difference(*wanted)
                 for j, tile in enumerate(wanted):
                     later = set().union(*wanted[j:])
                     fresh.append(tile - made if is_kept else tile)
@@ -106,6 +109,30 @@ def ways_of(stages, d, stored=()):
             if not is_kept or any(stay):
                 ways.append(Way(is_kept, new, stay, held))
     return ways
+
+
+def wanted_of(stages, reads, d, tensor, new):
+    """Return what of a tensor is wanted in each tile, given the new positions of all tensors behind it.
+
+    Of one that no stage reads it is what its branch makes of what the stage behind has looked at where both begin.
+    """
+    users = [i for i in range(tensor, len(stages)) if reads[i] == tensor]
+    if users:
+        looks = ([looked_at(stages[i], d, tile) for tile in new[i - tensor]] for i in users)
+        return [set().union(*of_tile) for of_tile in zip(*looks, strict=True)]
+    wanted, first = [], max(i for i in range(tensor) if reads[i] == reads[tensor])
+    for tile in new[0]:
+        ends = {position + 1 for position in looked_at(stages[tensor], d, tile)}
+        for stage in stages[first:tensor] if ends else ():
+            reach = {o + 1 for o in range(stage.out[d]) if looks_up_to(stage, d, o) <= max(ends)}
+            ends = reach | {0}
+        wanted.append(set(range(max(ends, default=0))).difference(*wanted))
+    return wanted
+
+
+def looks_up_to(stage, d, output):
+    """Return where the window of an output ends, which may be in padding."""
+    return output * stage.stride[d] - stage.padding[d] + stage.kernel[d]
 
 
 def blocks_of(block, channels):
@@ -143,13 +170,15 @@ def chunks_of(total, size):
     return [range(a, min(a + size, total)) for a in range(0, total, size)]
 
 
-def fewest_of_chain(stages, chip, first_blocks, last_blocks, stored=None):
+def fewest_of_chain(stages, chip, first_blocks, last_blocks, stored=None, reads=None):
     """Return the fewest bytes of a chain that runs tile by tile; infinite where nothing fits.
 
-    Tensors inside that are ``stored`` besides lie in the best of the blocks that are given for each.
+    Tensors inside that are ``stored`` besides lie in the best of the blocks that are given for each. Stages read the
+    tensors ``reads``, each the one before where none are given.
     """
     least, stored = math.inf, stored or {}
-    by_axis = [ways_of(stages, d, stored) for d in range(3)]
+    by_axis = [ways_of(stages, d, stored, reads) for d in range(3)]
+    waiting = {*stored, *(tensor for i, tensor in enumerate(reads or ()) if 0 < tensor < i)}
     heads = [i for i, stage in enumerate(stages) if i == 0 or stage.is_dense]
     runs = list(itertools.pairwise([*heads, len(stages)]))
     channels = [stages[0].c if stages[0].is_dense else stages[0].n, *(stage.n for stage in stages)]
@@ -176,9 +205,7 @@ def fewest_of_chain(stages, chip, first_blocks, last_blocks, stored=None):
                 continue
             bursts = read
             for run in runs:
-                bursts += fewest_of_run(
-                    stages, chip, ways, channels, run, resident, room, often, stores, left, set(stored)
-                )
+                bursts += fewest_of_run(stages, chip, ways, channels, run, resident, room, often, stores, left, waiting)
             least = min(least, bursts * chip.burst // 8)
     return least
 
@@ -218,19 +245,19 @@ def stored_besides(ways, tensor, channels, block, chip):
     return rows * sum(row_bursts(range(channels), block, pixels, chip.burst) for pixels in w)
 
 
-def fewest_of_run(stages, chip, ways, channels, run, resident, room, often, stores, left, stored):
+def fewest_of_run(stages, chip, ways, channels, run, resident, room, often, stores, left, waiting):
     """Return the fewest bursts of the weights and operands of a run, and of the output behind the last, in any chunks.
 
     Operands come in all channels, or in slices for which so many bits are ``left``, each of whole blocks or of all.
-    Tensors that are ``stored`` have a place of their own.
+    Tensors that are ``waiting`` have a place of their own.
     """
     start, stop = run
     new = [new_of(ways, tensor) for tensor in range(len(channels))]
     is_last, total, least = stop == len(stages), channels[stop], math.inf
-    others = set(range(1, len(stages))) - stored
+    others = set(range(1, len(stages))) - waiting
     beside = sum(staying(ways, i, channels[i]) for i in others)
     beside += sum(window(ways, i, channels[i]) - staying(ways, i, channels[i]) for i in {start, stop} & others)
-    beside += sum(window(ways, i, channels[i]) for i in stored)
+    beside += sum(window(ways, i, channels[i]) for i in waiting)
     streamed = sum(stages[i].bits_a_channel for i in range(start, stop) if i not in resident)
     for size in stores if is_last else chunk_sizes(total, chip.rows, (1,)):
         chunks = chunks_of(total, size)

@@ -376,36 +376,3 @@ def last_users(cuts: Cuts, way: int) -> None:
             while after < tiles and cuts.first[begin + after] - cuts.retained[begin + after] < end:
                 after += 1
             cuts.last[begin + j] = max(after - 1, j)
-
-
-class Units(NamedTuple):
-    """What the outputs of stages are counted in, along T, H and W, by stage and way: Winograd tiles of all tiles.
-
-    And the ``most`` of a tile.
-    """
-
-    t: Words
-    h: Words
-    w: Words
-    most_t: Words
-    most_h: Words
-    most_w: Words
-
-
-@entry
-def count_units(cuts: Cuts, ways: int, sizes: Words, units: Words, most: Words) -> None:
-    """Fill in the ``units`` along one axis; ``sizes`` are, by stage, the outputs of a Winograd tile, else 1."""
-    for stage in range(len(sizes)):
-        for way in range(ways):
-            at = stage * len(cuts.tile) + way
-            units[at] = algorithm_tiles(cuts, way, stage + 1, sizes[stage])
-            most[at] = ceiling(cuts.most_new[len(cuts.tile) + at], sizes[stage])
-
-
-@kernel
-def algorithm_tiles(cuts: Cuts, way: int, tensor: int, size: int) -> int:
-    """Return the Winograd tiles of ``size`` outputs in all tiles of a tensor together."""
-    at, total = tensor * len(cuts.last) + cuts.begin[way], 0
-    for j in range(cuts.tiles[way]):
-        total += ceiling(cuts.new[at + j], size)
-    return total

@@ -9,7 +9,8 @@ from lw3dsim.map.group.axes import stored_whole
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
-    from lw3dsim.map.group.axes import Cuts, Units
+    from lw3dsim.map.group.axes import Cuts
+    from lw3dsim.map.group.units import Units
 
 
 class Stages(NamedTuple):

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.machine.records import DENSE, VECTOR, Layer
-from lw3dsim.map.group.axes import ANEW, Reaches, Units, count_units, cut_ways
+from lw3dsim.map.group.axes import ANEW, Reaches, cut_ways
 from lw3dsim.map.group.fitting import Floor, Parts, Stages, all_positions
 from lw3dsim.map.group.residence import bits_of
 from lw3dsim.map.group.tiles import bound_tile, whole_way
+from lw3dsim.map.group.units import Units, count_units
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words

@@ -10,11 +10,12 @@ import numpy as np
 from lw3dsim.base.arrays import ceil_div, padded
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
-from lw3dsim.map.group.axes import WARMED, Reaches, Units, empty_cuts
+from lw3dsim.map.group.axes import WARMED, Reaches, empty_cuts
 from lw3dsim.map.group.fitting import Chunks, Floor, Limits, Parts, Stages, Tiles
 from lw3dsim.map.group.floor import kind_words
 from lw3dsim.map.group.gather import Layers, Paths, Scratch
 from lw3dsim.map.group.mode import layer_words
+from lw3dsim.map.group.units import Units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,6 +15,7 @@ from lw3dsim.errors import one_line
 from lw3dsim.machine.microarchitecture import parallel_modes
 from lw3dsim.map.division import banks_needed, needs_of, shares_needed
 from lw3dsim.map.fill import group_fill, layer_fill
+from lw3dsim.map.group.cutting import is_seen
 from lw3dsim.map.group.orders import disagreeing, modes_of
 from lw3dsim.map.group.tables import MAX_GROUP_STEPS
 from lw3dsim.map.layer.search import MAX_STEPS
@@ -121,6 +122,9 @@ def _flags(group: Group, mapping: GroupMapping) -> Iterator[Fault]:
     if mapping.warm_up and mapping.kept == "none":
         message = "tiles warm up along the axis of kept halos; give kept: t, h or w, or leave it out"
         yield Fault(key=("warm_up",), value=True, message=message)
+    if not is_seen(mapping.axes(group)):
+        message = "input comes for a tile in which no layer that reads it makes anything; give larger tiles"
+        yield Fault(key=("tile",), message=message)
     if mapping.sliced and "dram" not in group.operands:
         message = "no second operand of the group comes from DRAM; leave it out"
         yield Fault(key=("sliced",), value=True, message=message)

@@ -13,6 +13,7 @@ from fused_groups import (
     SMALL,
     any_mapping,
     chains,
+    fanned_chains,
     fusable,
     group_of,
     leaving_chains,
@@ -187,16 +188,16 @@ def test_what_is_stored_between_stages_leaves_before_its_place_is_written_again(
 
 
 @settings(thorough, suppress_health_check=list(HealthCheck))
-@given(leaving_chains(), st.data())
+@given(st.one_of(leaving_chains(), fanned_chains()), st.data())
 def test_what_no_stage_looks_at_is_made_once_and_does_not_stay(chain, data):
     group = fusable(chain)
-    (tensor,) = group.stored
     for axis, out in enumerate(group.stages[-1].out):
-        for halo in (STAYS, WARMED):
+        for halo in (ANEW, STAYS, WARMED):
             cuts = group.axis(axis, data.draw(st.integers(1, out)), halo)
-            made = [position for tile in tile_sets(cuts, tensor) for position in sorted(tile)]
-            assert made == list(range(group.stages[tensor - 1].out[axis]))
-            assert not cuts.retained[tensor].any()
+            for tensor in group.stored:
+                made = [position for tile in tile_sets(cuts, tensor) for position in sorted(tile)]
+                assert made == list(range(group.stages[tensor - 1].out[axis]))
+                assert not cuts.retained[tensor].any()
 
 
 def test_what_is_taken_chunk_by_chunk_is_not_stored():

@@ -180,3 +180,34 @@ def test_of_a_module_on_chip_nothing_moves_but_its_input_what_is_joined_and_weig
     kernels = 16 * 32 * 9 + 32 * 16 + 32 * 16 + 16 * 32 * 9 + 32 * 8 + 8 * 16 * 9 + 16 * 16 * 3
     assert group["compulsory_bytes"] == 2 * 12 * 12 * (16 + 16 + 32 + 16) + kernels
     assert group["dram_read_bytes"] + group["dram_write_bytes"] == group["compulsory_bytes"]
+
+
+LAGGING = """
+name: lagging
+inputs:
+  clip: {channels: 4, frames: 5, height: 6, width: 1}
+layers:
+  - {name: a, kind: conv3d, out_channels: 4, kernel: [3, 1, 1], padding: [1, 0, 0]}
+  - {name: b, kind: conv3d, inputs: clip, out_channels: 4, kernel: [1, 3, 3], padding: [0, 1, 1]}
+  - {name: join, kind: concat, inputs: [a, b]}
+"""
+TILED = """
+units:
+  - group: [{layer: a, resident: true}, {layer: b, resident: true}]
+    tile: {t: %d, h: 6, w: 1}
+    kept: w
+    warm_up: true
+    chunks: [4, 4]
+    ofmap_slots: 2
+"""
+
+
+def test_input_that_no_layer_looks_at_when_it_comes_is_refused(cli, tmp_path):
+    workload, mapping = tmp_path / "lagging.yaml", tmp_path / "mapping.yaml"
+    workload.write_text(LAGGING)
+    # In the first frame a has no next one yet, and in front of its only column b makes nothing.
+    mapping.write_text(TILED % 1)
+    text = "input comes for a tile in which no layer that reads it makes anything; give larger tiles"
+    assert text in cli("simulate", str(workload), "--mapping", str(mapping)).output
+    mapping.write_text(TILED % 5)
+    assert execute(workload, "edge_base", mapping=mapping).exact

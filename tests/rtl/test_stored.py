@@ -25,6 +25,13 @@ def test_a_core_stores_what_none_of_the_layers_reads(core_of, name, keeps):
     assert not differences(found, core, bench)
 
 
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_core_runs_branches_that_begin_with_one_tensor(core_of, name, seed):
+    arch, core, bench = core_of(name)
+    assert not differences(drawn_block_group(name, seed, arch, stores=True, fans=True), core, bench)
+
+
 def test_groups_that_store_what_none_of_their_layers_reads_are_what_a_core_does():
     prepared = prepare(make_request("x3d_s", Options(arch="edge_base", fusion="auto", objective="dram_bytes")))
     units = [unit for unit in map_prepared(prepared) if any("shortcut" in layer.name for layer in unit.layers)]

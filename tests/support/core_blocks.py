@@ -10,6 +10,7 @@ from vector_layers import FUNCTIONS
 
 from lw3dsim.describe.workload import Add, Conv3d, Mul, Shape
 from lw3dsim.machine.microarchitecture import parallel_modes
+from lw3dsim.map.group.cutting import is_seen
 from lw3dsim.map.group.group import GroupMapping
 from lw3dsim.map.group.orders import leader, modes_of, rings
 from lw3dsim.network.chains import group_of
@@ -68,6 +69,17 @@ class Chain:
             self.shape,
         )
 
+    def fan(self):
+        """Put two or three branches behind, one after the other, that begin with one tensor."""
+        begins = self.name, self.shape
+        for _ in range(self.draw.randint(2, 3)):
+            for number in range(self.draw.randint(1, 3)):
+                is_depthwise = number > 0 and self.draw.random() < 0.3
+                channels = self.shape.channels if is_depthwise else self.draw.randint(1, 9)
+                kernel = self.draw.choice(KERNELS)
+                stride = tuple(self.draw.choice([1, min(2, k)]) for k in kernel)
+                self.conv(channels, kernel, stride, reads=None if number else begins, is_depthwise=is_depthwise)
+
 
 def drawn_chain(draw, *, stores=False):
     """Return the layers of one or two residual blocks, with a convolution in front or behind now and then.
@@ -104,19 +116,28 @@ def drawn_store_group(name, seed, arch):
     return drawn_group(name, seed, arch, keeps=seed % 2 == 1, pools=seed % 8 > 3, stores=True)
 
 
-def drawn_block_group(name, seed, arch, *, stores=False):
+def drawn_fan(draw):
+    """Return the layers of two or three branches that begin with one tensor, with a convolution in front or none."""
+    chain = Chain(draw, Shape(draw.randint(1, 9), *(draw.randint(1, 8) for _ in range(3))))
+    if draw.random() < 0.4:
+        chain.conv(draw.randint(1, 9), draw.choice(KERNELS))
+    chain.fan()
+    return chain.layers, chain.shapes
+
+
+def drawn_block_group(name, seed, arch, *, stores=False, fans=False):
     """Return a group with sums and products of tensors on chip, on tensors that are drawn; half of them keep halos.
 
-    With ``stores`` it has several outputs.
+    With ``stores`` it has several outputs; if it ``fans`` out, those of branches that begin with one tensor.
     """
     draw, keeps = random.Random(seed), seed % 2 == 1  # noqa: S311
     while True:
-        layers, shapes = drawn_chain(draw, stores=stores)
+        layers, shapes = drawn_fan(draw) if fans else drawn_chain(draw, stores=stores)
         problems = tuple(drawn_problem(name, layer, shape, arch) for layer, shape in zip(layers, shapes, strict=True))
         group = group_of(layers, problems)
         group = storing(draw, group) if stores else group
         mapping = drawn_mapping(draw, group, arch, keeps=keeps)
-        if keeps and not any(rings(group, mapping)):
+        if not is_seen(mapping.axes(group)) or (keeps and not any(rings(group, mapping))):
             continue
         drawn = fitting(group, mapping, layers, arch, seed)
         if drawn and has_room(name, drawn[1]):

@@ -185,6 +185,8 @@ def fewest_of_chain(stages, chip, first_blocks, last_blocks, stored=None, reads=
     weighty = [i for i, stage in enumerate(stages) if stage.has_weights]
     sets = [set(some) for k in range(len(weighty) + 1) for some in itertools.combinations(weighty, k)]
     for ways in itertools.product(*by_axis):
+        if not any(sees_all(ways, i) for i, tensor in enumerate(reads or [0]) if tensor == 0):
+            continue
         if sum(way.is_kept for way in ways) > 1 or window(ways, 0, channels[0]) > chip.ifmap:
             continue
         read = min(moved(ways, 0, [range(channels[0])], block, chip) for block in first_blocks)
@@ -208,6 +210,11 @@ def fewest_of_chain(stages, chip, first_blocks, last_blocks, stored=None, reads=
                 bursts += fewest_of_run(stages, chip, ways, channels, run, resident, room, often, stores, left, waiting)
             least = min(least, bursts * chip.burst // 8)
     return least
+
+
+def sees_all(ways, i):
+    """Return whether stage ``i`` makes something in every tile in which any of the input comes, along every axis."""
+    return all(made or not comes for way in ways for made, comes in zip(way.new[i + 1], way.new[0], strict=True))
 
 
 def new_of(ways, tensor):

@@ -38,7 +38,8 @@ class Reaches(NamedTuple):
 class Cuts(NamedTuple):
     """Ways to cut an axis, and the tiles of all ways behind each other.
 
-    By way: tile size, whether halos are kept, how many tiles warm up, its first tile and their number. ``last`` is by
+    By way: tile size, whether halos are kept, how many tiles warm up, its first tile, their number, and the stages that
+    have ``seen`` the input in every tile in which any of it comes, a bit for each. ``last`` is by
     tile; ``first``, ``new`` and ``retained`` are by tensor and tile, ``needed`` by stage and tile (see GroupAxis). The
     other figures are by tensor and way: the most of a tile, also of new and retained ones together, the sum over all,
     and the tiles that have any.
@@ -49,6 +50,7 @@ class Cuts(NamedTuple):
     warm: Words
     begin: Words
     tiles: Words
+    seen: Words
     last: Words
     first: Words
     new: Words
@@ -65,7 +67,7 @@ def empty_cuts(work: Kernels, stages: int, ways: int, room: int) -> Cuts:
     """Return room for so many ways, with so many tiles together."""
     tensors = stages + 1
     by_tile = (size * room for size in (1, tensors, tensors, tensors, stages))
-    return Cuts._make(work.carved([*[ways] * 5, *by_tile, *[tensors * ways] * 5]))
+    return Cuts._make(work.carved([*[ways] * 6, *by_tile, *[tensors * ways] * 5]))
 
 
 @entry
@@ -131,7 +133,23 @@ def cut_way(reaches: Reaches, cuts: Cuts, way: int, low: Words, high: Words) -> 
         # The input comes when a stage looks at it.
         retains += place_tensor(cuts, way, i, low, high, cuts.is_kept[way], min(warm, i))
     last_users(cuts, way)
+    cuts.seen[way] = stages_at_input(reaches, cuts, way)
     return retains
+
+
+@kernel
+def stages_at_input(reaches: Reaches, cuts: Cuts, way: int) -> int:
+    """Return the stages that look at the input in every tile in which any of it comes: a bit for each."""
+    room, begin, found, bit = len(cuts.last), cuts.begin[way], 0, 1
+    for i in range(len(reaches.out)):
+        if reaches.reads[i] == 0 or reaches.adds[i] == 0:
+            looks = 1
+            for j in range(begin, begin + cuts.tiles[way]):
+                if cuts.new[j] > 0 and cuts.new[(i + 1) * room + j] == 0:
+                    looks = 0
+            found += bit * looks
+        bit *= 2
+    return found
 
 
 @kernel

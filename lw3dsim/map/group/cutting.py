@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from lw3dsim.map.group.axes import WARMED, Cuts, Reaches, cut_ways, empty_cuts
 from lw3dsim.tensor.axis import contiguous
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lw3dsim.base.arrays import Ints, Words
     from lw3dsim.base.kernels import Kernels
     from lw3dsim.tensor.axis import Axis
@@ -104,6 +107,14 @@ class GroupAxis(Value, frozen=True, kw_only=True, dict=True, gc=True):
         work = kernels()
         first, own = work.words(reached[:-1]), work.words(np.diff(reached))
         return contiguous(own, first, own, int(reached[-1]))
+
+
+def is_seen(axes: Iterable[GroupAxis]) -> bool:
+    """Return whether one of the stages that look at the input does in every tile in which any of it comes.
+
+    Input of a tile that no step looks at would come with none.
+    """
+    return functools.reduce(operator.and_, (int(axis.cuts.seen[0]) for axis in axes)) != 0
 
 
 @kept(65536)

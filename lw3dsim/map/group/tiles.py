@@ -169,7 +169,9 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, 
 
 @kernel
 def may_be(parts: Parts, limits: Limits, i: int, j: int, k: int) -> bool:
-    """Return whether a tile is one to look at: its input fits, and where tiles warm up, that leaves room."""
+    """Return whether a tile is one to look at: its input fits and is seen; where tiles warm up, that leaves room."""
+    if parts.t.seen[i] & parts.h.seen[j] & parts.w.seen[k] == 0:
+        return False
     fits = input_bits(parts.stages, parts.t, parts.h, parts.w, i, j, k) <= limits.ifmap_bits
     return fits and leaves_room(parts, limits, i, j, k)
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.partition import Path
 
-# Branches of a fan at most: the first that read a tensor, of more.
-WIDEST = 6
+# Branches of a fan at most, the first that read a tensor: what a group moves is a table by the layouts of all its ends.
+WIDEST = 4
 
 
 def fans_of(

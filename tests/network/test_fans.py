@@ -17,6 +17,7 @@ from lw3dsim.describe.workload import Conv3d, Pool3d, Shape, build_workload
 from lw3dsim.machine.problem import problem_of
 from lw3dsim.map.group.partition import Fan, Partition, make_trees, paths_to
 from lw3dsim.network.chains import group_along, stored_of, trees_of
+from lw3dsim.network.fans import WIDEST
 from lw3dsim.network.fewest import fewest_units, find_fewest
 from lw3dsim.transform.algorithms import candidates
 
@@ -136,6 +137,12 @@ def test_no_cut_mappings_and_layouts_of_branches_move_less_and_these_move_as_muc
     assert found.dram_bytes == fewest_by_trying(network, free)
     units = fewest_units(asked(network), found, "auto")
     assert sum(unit.run.dram_bytes for unit in units) == found.dram_bytes
+
+
+def test_of_many_branches_only_so_many_are_in_a_group():
+    layers = [Conv3d(name=f"b{i}", inputs=("x",), out_channels=4, kernel=(1, 1, 1)) for i in range(WIDEST + 2)]
+    network = build_workload(name="wide", inputs={"x": Shape(4, 1, 4, 4)}, layers=layers)
+    assert max(map(len, trees_of(network, problems_of(network), TINY, ()).paths)) == WIDEST
 
 
 INCEPTION = """

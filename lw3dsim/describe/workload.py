@@ -114,7 +114,8 @@ class Workload(Value, frozen=True, kw_only=True, dict=True, gc=True):
     A density is the share of elements that are not zero. ``activation_bits`` and ``weight_bits`` are the widths that
     the network was made for; where they are None, those of the accelerator are taken. Shapes are those of one clip, of
     which ``batch`` are computed together, layer by layer. As it is run, ``views`` are the layers besides that move
-    nothing, their outputs lying where their inputs do, and ``blocks`` the channel blocks of tensors that this takes.
+    nothing, their outputs lying where their inputs do, and ``blocks`` the channel blocks of tensors that this takes;
+    ``packed`` are others of some, with packed rows, in which all of them may lie instead.
     Of its inputs those called ``learned`` are no clips but parameters, such as the embedding of positions.
     ``input_bits`` are the widths of inputs that say theirs, as layers may; as it is run, ``tensor_bits`` and, by layer,
     ``kernel_bits`` are all widths of activations and weights that are not those of the accelerator.
@@ -136,6 +137,7 @@ class Workload(Value, frozen=True, kw_only=True, dict=True, gc=True):
     batch: int = 1
     views: tuple[AnyLayer, ...] = ()
     blocks: Mapping[str, int] = {}
+    packed: Mapping[str, int] = {}
     stream_state: StreamState = "off"
     learned: tuple[str, ...] = ()
     states: Mapping[str, int] = {}

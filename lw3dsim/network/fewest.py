@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.simulated import Unit
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Linear
 from lw3dsim.errors import MappingError
@@ -28,6 +28,7 @@ from lw3dsim.network.layouts import free_blocks, free_tensors, moved_by, packed_
 from lw3dsim.network.offers import NOTHING, End, Offer, ends_of, users_of
 from lw3dsim.network.other_blocks import chunks_of
 from lw3dsim.network.runs import bare
+from lw3dsim.network.views import in_packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -142,8 +143,15 @@ def find_fewest(asked: Asked) -> Fewest:
 
 def map_fewest(asked: Asked, engine: str, progress: Callable[[int], None] | None = None) -> tuple[list[Unit], int]:
     """Return the layers and groups that move the fewest bytes, simulated, and that least."""
-    found = find_fewest(asked)
+    asked, found = min(((one, find_fewest(one)) for one in _ways(asked)), key=lambda pair: pair[1].dram_bytes)
     return fewest_units(asked, found, engine, progress), found.dram_bytes
+
+
+def _ways(asked: Asked) -> list[Asked]:
+    """Return the network as it lies and, where nothing is given, with packed rows of what lies in one another."""
+    if not asked.network.packed or asked.given or asked.fixed:
+        return [asked]
+    return [asked, replace(asked, network=in_packed(asked.network))]
 
 
 def fewest_units(asked: Asked, found: Fewest, engine: str, progress: Callable[[int], None] | None = None) -> list[Unit]:

@@ -25,7 +25,7 @@ from lw3dsim.network.objective import make_weights, network_cost
 from lw3dsim.network.runs import run_work
 from lw3dsim.network.told import Told
 from lw3dsim.network.units import units_of
-from lw3dsim.network.views import viewed
+from lw3dsim.network.views import as_given, viewed
 from lw3dsim.network.widths import in_widths, layers_in_widths, width_notes
 from lw3dsim.result.assemble import Assembly
 from lw3dsim.result.records import Configuration, Inputs
@@ -247,6 +247,7 @@ def _mapped(
 ) -> list[Unit]:
     fixed = {} if file is None else _fixed(file, network, design, algorithm, MAPPER)
     layouts = {} if file is None else file.layouts
+    network = as_given(network, layouts)
     told = Told(network, 1 + (objective != "latency") + FUSING * (fusion != "off"), progress)
     if sum(map(len, fixed)) == len(network.layers):
         told.all()
@@ -286,6 +287,7 @@ def _fewest(
 ) -> tuple[list[Unit], int]:
     from lw3dsim.network.fewest import asked_of, map_fewest
 
+    network = network if file is None else as_given(network, file.layouts)
     asked = asked_of(network, design, algorithm, engine, fusion, file)
     return map_fewest(asked, engine, Told(network, 1, progress).layer)
 

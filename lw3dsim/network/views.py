@@ -20,7 +20,7 @@ from lw3dsim.machine.problem import layout_block
 from lw3dsim.tensor.layout import Layout, block_sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Layer, Shape, Workload
@@ -105,7 +105,19 @@ def viewed(network: Workload, arch: Accelerator) -> Workload:
     # What is joined with more in another place lies in that: the longest first.
     for layer in sorted(makers, key=lambda one: -len(one.inputs) if isinstance(one, Concat) else -NEVER):
         found.try_view(layer)
-    return _without(network, tuple(layer for layer in makers if layer in found.views), found.blocks)
+    views = tuple(layer for layer in makers if layer in found.views)
+    return replace(_without(network, views, found.blocks), packed=found.packed())
+
+
+def in_packed(network: Workload) -> Workload:
+    """Return ``network`` with the tensors that lie in one another in packed rows, where that takes fewer bursts."""
+    return replace(network, blocks={**network.blocks, **network.packed})
+
+
+def as_given(network: Workload, layouts: Mapping[str, int]) -> Workload:
+    """Return the same where ``layouts`` say so of all of these tensors, else ``network`` as it lies."""
+    is_packed = all(layouts.get(name) == block for name, block in network.packed.items())
+    return in_packed(network) if network.packed and is_packed else network
 
 
 def _without(network: Workload, views: tuple[AnyLayer, ...], blocks: dict[str, int]) -> Workload:
@@ -196,6 +208,33 @@ class _Found:
         # A copy reads and writes what it makes.
         copied = 2 * sum(self._bursts(network.shapes[view.name], best, bits) for view in views)
         return best if taken - least <= copied else 0
+
+    def packed(self) -> dict[str, int]:
+        """Return the blocks, with packed rows, of all tensors that lie in one another and take fewer bursts so."""
+        network, found = self._network, dict[str, int]()
+        moved = [one for one in network.layers if one not in self.views and len(one.streams) > 1]
+        together = {name for one in moved for name in one.streams}
+        for tied in sorted(set(self._sets.values())):
+            views = [view for view in self.views if view.name in tied and not _is_flattened(network, view)]
+            block = self._packed_block(tied, views)
+            if block and together.isdisjoint(tied):
+                found |= dict.fromkeys(tied, block)
+        return found
+
+    def _packed_block(self, tied: tuple[str, ...], views: Sequence[AnyLayer]) -> int:
+        """Return the block of packed rows in which ``tied`` tensors are smallest, 0 where they are no smaller so."""
+        shapes, bits = [self._network.shapes[name] for name in tied], self._bits(views[0])
+        # Planes are whole bursts: what lies in one another has to have the same.
+        if self._arch.dram.layout != "auto" or len({shape.extent[1:] for shape in shapes}) > 1:
+            return 0
+        usual = {size for shape in shapes for size in block_sizes(self._arch.dram.channel_block, shape.channels)}
+        fitting = [block for block in usual if all(self._can_be(view, block) for view in views)]
+
+        def bursts(block: int) -> tuple[int, int]:
+            return sum(self._bursts(shape, block, bits) for shape in shapes), abs(block)
+
+        best = min((-block for block in fitting), key=bursts, default=0)
+        return best if best and bursts(best)[0] < bursts(self.blocks[tied[0]])[0] else 0
 
     def _can_be(self, view: AnyLayer, block: int) -> bool:
         rows = Rows(block=block, element_bits=self._bits(view), burst_bits=8 * self._burst_bytes)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lw3dsim
+from lw3dsim.base.values import replace
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.moves import DIMENSIONS
 from lw3dsim.describe.workload import (
@@ -23,7 +24,12 @@ from lw3dsim.describe.workload import (
     Slice,
     build_workload,
 )
+from lw3dsim.map.mapping_file import parse_mapping
+from lw3dsim.network.fewest import Asked, find_fewest
+from lw3dsim.network.layouts import layouts_of
+from lw3dsim.network.pipeline import map_network
 from lw3dsim.network.views import bare_of_moves, viewed
+from lw3dsim.report.text.mapping_file import mapping_text
 
 X = Shape(64, 8, 16, 16)
 ARCH = load_arch("edge_base")
@@ -164,6 +170,47 @@ def test_what_is_joined_is_written_there_at_once(network, fusion):
     assert rows["z"].dram_read_bytes >= network.shapes["m"].elements
     written = sum(row.dram_write_bytes for name, row in rows.items() if name != "z")
     assert written >= network.shapes["m"].elements
+
+
+RAGGED = joined(channels=(48, 32), shape=Shape(64, 2, 14, 14))
+
+
+@pytest.mark.parametrize("fusion", ["off", "auto"])
+def test_where_bytes_alone_count_what_is_joined_may_lie_in_packed_rows_all_of_it(fusion):
+    result = lw3dsim.simulate(RAGGED, ARCH, fusion=fusion, objective="dram_bytes_only")
+    rows = {row.name: row for row in result.record.layers}
+    lying = {rows["a0"].output_layout, rows["a1"].output_layout, rows["z"].input_layout}
+    assert lying == {"C/16 T HW 16"}
+    assert result.totals.dram_bytes == result.totals.least_dram_bytes
+    network = replace(viewed(RAGGED, ARCH), packed={})
+    padded = Asked(network=network, arch=ARCH, policy="direct", fuses=fusion == "auto", fixed={}, given={})
+    assert find_fewest(padded).dram_bytes > result.totals.dram_bytes
+    usual = lw3dsim.simulate(RAGGED, ARCH, fusion=fusion, objective="dram_bytes").record.layers
+    assert not any("HW" in row.input_layout + row.output_layout for row in usual)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.lists(st.sampled_from([8, 16, 24, 48]), min_size=2, max_size=3),
+    st.tuples(st.integers(1, 3), st.integers(3, 15), st.integers(3, 15)),
+    st.sampled_from(["off", "auto"]),
+)
+def test_what_is_joined_in_any_rows_is_mapped_saved_and_run_again_to_the_same_figures(channels, extent, fusion):
+    network = viewed(joined(channels=channels, shape=Shape(64, *extent)), ARCH)
+    units = map_network(network, ARCH, fusion=fusion, objective="dram_bytes_only")
+    lying = layouts_of(network, units, ARCH)
+    file = parse_mapping(mapping_text(network, ARCH, "direct", units, lying))
+    assert file.layouts == lying
+    for objective in ("latency", "dram_bytes_only"):
+        again = map_network(network, ARCH, fusion=fusion, objective=objective, file=file)
+        assert [unit.run.events for unit in again] == [unit.run.events for unit in units]
+        assert layouts_of(network, again, ARCH) == lying
+
+
+def test_planes_of_what_lies_in_packed_rows_in_one_another_are_alike():
+    joins = [joined(dim, (48, 48), Shape(64, 2, 14, 14)) for dim in ("channels", "frames", "height", "width")]
+    assert [bool(viewed(network, ARCH).packed) for network in joins] == [True, True, False, False]
+    assert not viewed(RAGGED, load_arch("edge_base", overrides=("dram.layout=blocked",))).packed
 
 
 @pytest.mark.parametrize(

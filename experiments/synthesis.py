@@ -12,14 +12,14 @@ from __future__ import annotations
 import re
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from unittest import mock
 
 from yosys import SEEN, measure, unit, write_rows, yosys
 
 from lw3dsim.account.area import area_mm2, corner_turn_bits
 from lw3dsim.account.built import depth_sums
-from lw3dsim.account.fusing import COUNT_BITS, can_fuse, finding, turning
+from lw3dsim.account.fusing import COUNT_BITS, finding, turning
 from lw3dsim.base.values import replace
 from lw3dsim.network.pipeline import map_prepared, prepare
 from lw3dsim.network.request import Options, make_request
@@ -27,6 +27,13 @@ from lw3dsim.rtl.build import sources
 from lw3dsim.rtl.check import chosen, programs_of
 from lw3dsim.rtl.subject import drawn
 from lw3dsim.technology import arithmetic, structures
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lw3dsim.machine.problem import Problem
+    from lw3dsim.network.pipeline import Prepared
+    from lw3dsim.rtl.subject import Subject
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "rtl.md"
@@ -53,17 +60,20 @@ CASES = (
 # Modules, and instances where one module serves several parts, by the component of the simulator's area that they are
 # of; what is left over is the controller, with what finds and places intermediate tensors.
 PART_OF = {
-    "lw_pe": "adder_trees", "lw_file": "accumulators", "lw_accumulators": "accumulators",
-    "lw_staging": "staging", "lw_turned": "staging",
+    "lw_pe": "adder_trees", "lw_multiplier": "adder_trees",
+    "lw_file": "accumulators", "lw_accumulators": "accumulators",
+    "lw_staging": "staging", "lw_staged": "staging", "lw_turned": "staging", "lw_walk": "staging",
+    "lw_window": "staging",
     "lw_operands": "staging", "lw_walker": "staging", "lw_weight": "staging", "u_front": "staging",
     "lw_near": "staging", "lw_pick": "staging", "u_bias": "collector",
     "lw_chosen": "staging", "lw_kernels": "staging", "lw_span": "staging", "lw_slice": "staging",
     "u_stages": "operand_registers", "u_transformed": "operand_registers", "u_add_works": "operand_registers",
     "lw_input_transform": "input_transform", "lw_output_transform": "output_transform", "lw_gather": "output_transform",
-    "u_outputs": "output_transform", "lw_vector": "collector", "u_collector": "collector", "lw_kept": "collector",
+    "u_outputs": "output_transform", "lw_vector": "collector", "u_collector": "collector", "u_kept": "collector",
+    "lw_finish": "collector", "lw_passing": "collector", "lw_either": "collector", "u_keep": "control",
     "lw_partials": "collector", "u_comes": "collector",
-    "g_groups.u_groups": "vector", "g_lanes.u_made": "vector", "lw_lanes": "vector", "lw_trg": "vector",
-    "lw_divider": "vector",
+    "g_groups.u_groups": "vector", "g_lanes.u_made": "vector", "lw_lanes": "vector", "lw_lane": "vector",
+    "lw_trg": "vector", "lw_divider": "vector",
     "lw_weight_transform": "input_transform",
 }  # fmt: skip
 PARTS = {
@@ -137,34 +147,25 @@ def _values(found: list[tuple[str, str]]) -> dict[str, int]:
     return {name: int(value.partition("'")[2], 2) if "'" in value else int(value) for name, value in found}
 
 
-# Large modules are measured small, and are linear in what is named here: value of the smaller of two sizes.
-LINEAR = {
-    "lw_staging": ("WORDS", 1), "lw_vector": ("RESULTS", 4), "lw_walker": ("LANES", 2), "lw_pe": ("MULTS", 2),
-    "lw_delay": ("BITS", 1), "lw_taps": ("BITS", 1), "lw_kept": ("LANES", 1),
-    "lw_lanes": ("LANES", 1),
-    "lw_collector": ("PICKED", 2), "lw_beside": ("BITS", 2), "lw_behind": ("BITS", 1),
-    "lw_places": ("PICKED", 2),
-}  # fmt: skip
+# What holds bits alone is measured small, and is linear in what is named here: value of the smaller of two sizes.
+LINEAR = {"lw_delay": ("BITS", 1), "lw_taps": ("BITS", 1), "lw_behind": ("BITS", 1)}
 
 
 def area(texts: dict[str, str], module: str, parameters: dict[str, int]) -> float:
     """Return the area of a module, without what it instantiates."""
     if module in MEMORIES:
         return 0.0
-    if module == "lw_weight":
-        return measure(texts, module, {**parameters, "NUMBER": 1}).area
     if module == "lw_operands":
         return _operands(texts, parameters)
-    if module == "lw_vector":
+    if module == "lw_finish":
         # What results of lanes take more is the vector unit's.
         parameters = {**parameters, "VECTOR": 0}
     if module in LINEAR:
         name, small = LINEAR[module]
-        more = small if name in ("WORD", "RESULTS", "PICKED") else 1
-        if parameters[name] > small + more:
+        if parameters[name] > small + 1:
             first = measure(texts, module, {**parameters, name: small}).area
-            step = measure(texts, module, {**parameters, name: small + more}).area - first
-            return first + (parameters[name] - small) / more * step
+            step = measure(texts, module, {**parameters, name: small + 1}).area - first
+            return first + (parameters[name] - small) * step
     return measure(texts, module, parameters).area
 
 
@@ -187,12 +188,8 @@ def _operands(texts: dict[str, str], parameters: dict[str, int]) -> float:
 
 
 def _merging(texts: dict[str, str], parameters: dict[str, int]) -> float:
-    """Return what finishing takes more of results of lanes: the larger of two, or a mean."""
-    if not parameters["VECTOR"]:
-        return 0.0
-    one = {**parameters, "RESULTS": 1}
-    more = measure(texts, "lw_vector", one).area - measure(texts, "lw_vector", {**one, "VECTOR": 0}).area
-    return min(parameters["LANES"], parameters["RESULTS"]) * more
+    """Return what finishing takes more of a result of a lane: the larger of two, or a mean."""
+    return measure(texts, "lw_finish", parameters).area - measure(texts, "lw_finish", {**parameters, "VECTOR": 0}).area
 
 
 # Modules that Yosys did not do, and what it said.
@@ -213,7 +210,7 @@ def part_areas(texts: dict[str, str], core: dict[str, int]) -> dict[str, float]:
         names = [name for one in reversed(path) for name in (one, one.rpartition(".")[2])]
         part = next((PART_OF[name] for name in (*names, module) if name in PART_OF), "control")
         parts[part] += here
-        if module == "lw_vector":
+        if module == "lw_finish":
             parts["vector"] += _merging(texts, parameters)
     rows, files = core["ROWS"], core["COLS"] * core["MULTS"]
     multiplier = unit("multiplier", A=core["DATA"], B=core["WEIGHT"]).area * rows * files
@@ -247,7 +244,7 @@ def corner_turn_mm2(design) -> float:
 
 def inner_mm2(design) -> float:
     """Return the area that the simulator counts in control for what is in the memory of intermediate tensors here."""
-    return (finding(design, "area_um2") + turning(design, "area_um2")) / 1e6 if can_fuse(design) else 0.0
+    return (finding(design, "area_um2") + turning(design, "area_um2")) / 1e6 if design.buffers.can_fuse else 0.0
 
 
 def said_areas(design, problems, prices: dict[str, float] | None) -> dict[str, float]:
@@ -266,9 +263,21 @@ def said_areas(design, problems, prices: dict[str, float] | None) -> dict[str, f
     for one in cached:
         one.cache_clear()
     return {name: getattr(found, name, 0.0) / each for name in PARTS.values()} | {
+        "weight_transform": found.weight_transform / each,
         "staging": (found.staging - turn) / each,
         "control": (found.control - inner) / each,
     }
+
+
+def subjects_of(prepared: Prepared) -> list[Subject]:
+    """Return all layers and groups of a network, as a core does them."""
+    units, _ = chosen(map_prepared(prepared), None, prepared)
+    return [drawn(prepared.network, one, prepared.design, 0, "auto") for one in units]
+
+
+def problems_of(subjects: Sequence[Subject]) -> list[Problem]:
+    """Return what layers are to the array."""
+    return [stage.problem for one in subjects for stage in one.stages]
 
 
 def compared(case: Case) -> list[tuple[str, float, float, float]]:
@@ -279,9 +288,8 @@ def compared(case: Case) -> list[tuple[str, float, float, float]]:
         algorithm="direct", input_size=case.size, fusion=case.fusion,
     )  # fmt: skip
     prepared = prepare(make_request("c3d_small", options))
-    units, _ = chosen(map_prepared(prepared), None, prepared)
-    subjects = [drawn(prepared.network, one, prepared.design, 0, "auto") for one in units]
-    problems = [stage.problem for one in subjects for stage in one.stages]
+    subjects = subjects_of(prepared)
+    problems = problems_of(subjects)
     core, _, _ = programs_of(prepared.design, subjects, is_named=True)
     # There is room for the partial sums of a depth, and to count along tensors of other layers, whatever these need.
     sums = depth_sums(prepared.design, core.places) * core.result_bits

@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 RULES = (
     (
         "Array",
-        "lw_array, lw_pe, lw_accumulators, lw_file",
+        "lw_array, lw_pe, lw_multiplier, lw_accumulators, lw_file",
         "multipliers, adder trees, two banks of accumulators",
     ),
     (
         "Array: rows and columns",
-        "lw_operands, lw_chosen, lw_weight, lw_walker",
+        "lw_operands, lw_chosen, lw_window, lw_weight, lw_walker, lw_walk",
         "inputs go down a column, weights along a row",
     ),
     ("Array: tiles in e cycles", "lw_feed, lw_gather", "parts of a tile one after another, gathered when they drain"),
     ("Algorithms", "lw_modes", "what a tile of each is to the counters"),
     ("Wave: rounds, groups of taps", "lw_rounds, lw_reader", "which words a round reads, one a cycle of each port"),
-    ("Staging", "lw_staging", "two sets, one loaded while the array is fed from the other"),
+    ("Staging", "lw_staging, lw_staged", "two sets, one loaded while the array is fed from the other"),
     ("Staging: inputs", "lw_near, lw_pick", "the few words of a patch in which lanes find inputs at one time"),
     (
         "Staging: weights",
@@ -50,30 +50,34 @@ RULES = (
     ("Wave: feed", "lw_feed", "taps, tiles behind each other, whole tiles of the input transform"),
     (
         "Transforms",
-        "lw_input_transform, lw_output_transform, lw_weight_transform",
+        "lw_input_transform, lw_output_transform, lw_weight_transform, lw_quotient",
         "written from the exact matrices of the algorithms",
     ),
     ("Pace, Entry, Prefetch", "lw_controller, lw_arrivals", "pairs of load and feed, late tiles, look-ahead"),
     ("Banks swap in step", "lw_controller, lw_last", "a swap waits for the drain before, and loads wait with it"),
     (
         "Packing",
-        "lw_drain, lw_kept, lw_collector, lw_collected_row, lw_beside",
+        "lw_drain, lw_kept, lw_kept_tile, lw_collector, lw_position, lw_collected_row, lw_beside, lw_either",
         "outputs of a depth side by side, a word from one depth alone",
     ),
     (
         "Intermediate tensors",
-        "lw_inner, lw_places, lw_behind",
+        "lw_inner, lw_places, lw_place, lw_behind",
         "written where the next layer of a group reads them, and DMA; where follows a wave",
     ),
-    ("Partial sums", "lw_output_buffer, lw_partials", "words read before words are written, at one port"),
+    ("Partial sums", "lw_output_buffer, lw_partials, lw_passing", "words read before words are written, at one port"),
     (
         "Vector unit, of a drain",
-        "lw_vector, lw_divider, lw_biases",
+        "lw_vector, lw_finish, lw_divider, lw_biases",
         "partial sums, means, bias, relu, shift to the operand width",
     ),
     ("Vector unit: look-ups", "lw_tables", "codes of results in tables of activations, where a drain passes"),
     ("Vector unit: groups", "lw_groups", "outputs side by side, one group behind the other out of a descriptor"),
-    ("Vector unit: operations", "lw_groups_made, lw_lanes", "an operand of all lanes a cycle, two accumulators a lane"),
+    (
+        "Vector unit: operations",
+        "lw_groups_made, lw_lanes, lw_lane",
+        "an operand of all lanes a cycle, two accumulators a lane",
+    ),
     ("Vector unit: TRG", "lw_trg", "differences of frames, and their sum; running means: the sum of all frames so far"),
     ("SRAM", "lw_sram", "a side for DMA, a side for the array; latency in cycles"),
     ("SRAM: one memory for all", "lw_shared, lw_bank", "banks of one port, and the network between them and who asks"),
@@ -118,12 +122,14 @@ def export_core(
 # Memories, which are no flip-flops.
 MACROS = ("lw_sram.sv", "lw_bank.sv", "lw_output_buffer.sv", "lw_biases.sv", "lw_tables.sv", "lw_inner.sv")
 
-# From what Yosys has elaborated to gates of its own library, without latches.
-SYNTHESIS = (
+# From what Yosys has elaborated to gates and flip-flops, with an enable or without, no loops, nothing without a driver
+# or with several; and no latches.
+GATES = (
     "proc; opt_expr; opt_clean; opt -fast; wreduce; peepopt; opt_clean; alumacc; memory; opt -fast; techmap; "
-    "opt -fast; abc -fast; opt_clean; check -assert; "
-    "select -assert-none t:$dlatch t:$adlatch t:$dlatchsr t:$_DLATCH* t:$_SR_*"
+    "opt -fast; dfflegalize -cell $_DFF_P_ 01 -cell $_DFFE_PP_ 01 -cell $_DFF_N_ 01; "
+    "check -assert"
 )
+CLEAN = "opt_clean; select -assert-none t:$dlatch t:$adlatch t:$dlatchsr t:$_DLATCH* t:$_SR_*; tee -o synth.txt stat"
 
 # A file name has at most 255 bytes, and a letter up to four.
 LONGEST = 56
@@ -185,16 +191,21 @@ def makefile(design: Accelerator, core: Core, has_programs: bool) -> str:
         "lint:\n\tverilator --lint-only -Wall --top-module $(TOP) *.sv\n"
         "# Memories are macros, which Yosys need not make of flip-flops.\n"
         f"MACROS = {' '.join(MACROS)}\n"
-        "# Every module by itself, once for each set of its parameters. Without latches.\n"
+        "# Every module by itself, once for each set of its parameters. Without latches, loops, or several drivers.\n"
+        "# Of the cells of a library: make synth FLAGS='-liberty FILE'\nFLAGS = -fast\n"
         "synth:\n\tyosys -q -p 'read_verilog -sv -lib $(MACROS); "
         "read_verilog -sv $(filter-out $(MACROS),$(wildcard *.sv)); hierarchy -check -top $(TOP); "
-        f"{SYNTHESIS.replace('$', '$$')}; tee -o synth.txt stat' && tail -n 60 synth.txt\n"
+        f"{_in_make(GATES)}; abc $(FLAGS); {_in_make(CLEAN)}' && tail -n 60 synth.txt\n"
         f"obj/V{TOP}: *.sv bench/*\n"
         f"\tverilator --cc --exe --build -j 0 -O3 --output-split-cfuncs {STATEMENTS} -Wno-fatal "
         f"-Wno-WIDTH --Mdir obj --top-module {TOP} -CFLAGS '-I../bench' {parameters} "
         "lw_*.sv bench/*.sv bench/bench.cpp\n"
         f"{run_rule(has_programs)}"
     )
+
+
+def _in_make(script: str) -> str:
+    return script.replace("$", "$$")
 
 
 def run_rule(has_programs: bool) -> str:

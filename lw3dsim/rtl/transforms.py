@@ -40,8 +40,9 @@ module {name} #(
 {body}    assign made = {chosen};
 {out}endmodule
 """
-_PARTS = """    wire [31:0] from = 32'(part) * MULTS;
-    assign out = made[OUT*from+:OUT*MULTS];
+_PARTS = """    lw_pick #(.WORDS(PLACES / MULTS), .BITS(OUT * MULTS)) u_part (
+        .which(16'(part)), .words(made), .picked(out)
+    );
 """
 # A tile has but one part.
 _WHOLE = """    wire unused_part = &{1'b0, part};
@@ -52,7 +53,7 @@ _WEIGHT = """// The weight of a multiplier, of those of a tap: as many bits as t
 module lw_weight #(
     parameter int KERNELS = 512,
     parameter int WEIGHT = 8,
-    parameter int NUMBER = 0  // of the multiplier in its PE
+    parameter int PLAIN = 8
 ) (
     input  logic [7:0]         mode,
     input  logic               tree,
@@ -60,9 +61,10 @@ module lw_weight #(
     input  logic [7:0]         coordinate,
     input  logic [KERNELS-1:0] kernels,
     /* verilator lint_on UNUSEDSIGNAL */
+    input  logic [PLAIN-1:0]   own,         // of the multiplier, where each has one
     output logic [WEIGHT-1:0]  weight
 );
-    always_comb
+{picked}    always_comb
         case (mode)
 {cases}        endcase
 endmodule
@@ -110,18 +112,31 @@ def transform_modules(core: Core) -> dict[str, str]:
             out="    assign out = made;\n",
         ),
         "lw_modes": modes(core),
-        "lw_weight": _WEIGHT.format(cases=_weights(core)),
+        "lw_weight": _WEIGHT.format(picked=_picked(core), cases=_weights(core)),
         "lw_width": _WIDTH.format(cases=_widths(core)),
     }  # fmt: skip
     return {f"{name}.sv": text for name, text in texts.items()}
 
 
+def _stored(core: Core) -> list[tuple[int, int]]:
+    """Return the algorithms whose weights come as they are multiplied, with how many bits these have."""
+    return [] if core.onchip else list(enumerate(core.weights, 1))
+
+
+def _picked(core: Core) -> str:
+    """Return the weight of a coordinate, of each algorithm."""
+    lines = (
+        f"    wire [{bits - 1}:0] of_{number};\n    lw_pick #(.WORDS(KERNELS / {bits}), .BITS({bits})) u_{number} "
+        f"(.which(16'(coordinate)), .words(kernels[KERNELS/{bits}*{bits}-1:0]), .picked(of_{number}));\n"
+        for number, bits in _stored(core)
+    )
+    return "".join(lines)
+
+
 def _weights(core: Core) -> str:
     """Return how a weight of each algorithm is taken; of a direct layer by default."""
-    taken = "weight = WEIGHT'($signed(kernels[{0}*32'(coordinate)+:{0}]));"
-    lines = [f"8'd{number}: {taken.format(bits)}" for number, bits in enumerate(core.weights, 1)]
-    own, shared = f"{core.plain}*NUMBER+:{core.plain}", f"{core.plain - 1}:0"
-    lines.append(f"default: weight = tree ? WEIGHT'($signed(kernels[{own}])) : WEIGHT'($signed(kernels[{shared}]));")
+    lines = [f"8'd{number}: weight = WEIGHT'($signed(of_{number}));" for number, _ in _stored(core)]
+    lines.append("default: weight = tree ? WEIGHT'($signed(own)) : WEIGHT'($signed(kernels[PLAIN-1:0]));")
     return "".join(f"            {line}\n" for line in lines)
 
 
@@ -162,10 +177,12 @@ def _tiles(algorithm: Algorithm, number: int, mults: int, matrices: Sequence[Int
     shift = (scale & -scale).bit_length() - 1
     inverse = pow(scale >> shift, -1, 1 << 64) if scale >> shift > 1 else 1
     for i, place in enumerate(itertools.product(*map(range, sizes))):
-        # An exact quotient: a product with the inverse of the odd part, modulo the width, then a shift.
-        odd = f"v3_{_at(place)}" + (f" * WIDE'(64'd{inverse})" if inverse > 1 else "")
-        lines.append(f"            wire signed [WIDE-1:0] q{i} = {odd};")
-        lines.append(f"            assign {made}[OUT*(m+{i})+:OUT] = OUT'(q{i} >>> {shift});")
+        of, to = f"v3_{_at(place)}", f"{made}[OUT*(m+{i})+:OUT]"
+        if scale == 1:
+            lines.append(f"            assign {to} = OUT'({of});")
+        else:
+            given = f".WIDE(WIDE), .OUT(OUT), .INVERSE(64'd{inverse}), .SHIFT({shift})"
+            lines.append(f"            lw_quotient #({given}) u_{i} (.value({of}), .quotient({to}));")
     lines += [f"            assign {made}[OUT*(m+{i})+:OUT] = '0;" for i in range(math.prod(sizes), each)]
     lines += ["        end", f"        for (m = {many * each}; m < PLACES; m = m + 1) begin : g_rest_{number}",
               f"            assign {made}[OUT*m+:OUT] = '0;", "        end", "    endgenerate"]  # fmt: skip

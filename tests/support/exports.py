@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
-from typing import NamedTuple
 
 from lw3dsim import load_arch
 from lw3dsim.network.pipeline import prepare
@@ -19,10 +17,15 @@ def exported(name, folder, changes=()):
     return top_name(design)
 
 
+def with_groups(name, changes=()):
+    """Return a network that is fused on an accelerator."""
+    options = Options(arch=name, overrides=tuple(changes), transform=("fsb",), algorithm="hfa", fusion="auto")
+    return prepare(make_request("c3d_small", options))
+
+
 def exported_with_groups(name, folder):
     """Write a core with programs of a network, fused; return its top, and whether there are groups."""
-    options = Options(arch=name, transform=("fsb",), algorithm="hfa", fusion="auto")
-    prepared = prepare(make_request("c3d_small", options))
+    prepared = with_groups(name)
     export_core(prepared.design, str(folder), prepared)
     return top_name(prepared.design), any("+" in path.name for path in (folder / "programs").iterdir())
 
@@ -37,28 +40,6 @@ def linted(folder, top, parameters=()):
     given = [f"-G{name}={value}" for name, value in dict(parameters).items()]
     lint = ["verilator", "--lint-only", "-Wall", "--top-module", top, *given, *map(str, modules(folder))]
     return subprocess.run(lint, capture_output=True, text=True, check=False).stderr
-
-
-class Synthesis(NamedTuple):
-    """What came of gates for a core: CPU seconds, the most memory (MiB), cells, and what was said where it failed."""
-
-    cpu_s: float
-    memory_mib: float
-    cells: int
-    found: str
-
-
-def synthesised(folder, cpu_s):
-    """Make gates of a core as its Makefile says, for so many CPU seconds at most."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    limited = ["bash", "-c", f"ulimit -t {cpu_s}; exec make synth"]
-    done = subprocess.run(limited, cwd=folder, capture_output=True, text=True, check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    found = "" if done.returncode == 0 else done.stderr.strip()[-500:] or f"not done in {cpu_s} CPU seconds"
-    cells = [line.split()[-1] for line in done.stdout.splitlines() if "Number of cells" in line]
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    # Of several children it is the largest: one process, or a larger one before.
-    return Synthesis(spent, after.ru_maxrss / 1024, int(cells[-1]) if cells else 0, found)
 
 
 def unsynthesizable(folder, top):

@@ -30,9 +30,9 @@ endmodule
 """
 # Modules of a core, with their parameters: a lane of sums of 32 bits; means of sums of 14 bits, by any number.
 VERILOG = Path(lw3dsim.__file__).parent / "rtl" / "sv"
-LANE = {"LANES": 1, "ELEMENT": 8, "BITS": 32, "PRODUCTS": 0, "TRG": 0}
+LANE = {"ELEMENT": 8, "BITS": 32, "PRODUCTS": 0, "TRG": 0}
 DIVIDER = {"VALUE": 14, "INVERSE": 14, "QUOTIENT": 8, "SHIFT": 5}
-BUILT = {"lane": ("lw_lanes", LANE), "divider": ("lw_divider", DIVIDER)}
+BUILT = {"lane": ("lw_lane", LANE), "divider": ("lw_divider", DIVIDER)}
 
 
 @pytest.fixture(scope="module")

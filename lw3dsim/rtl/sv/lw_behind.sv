@@ -29,6 +29,6 @@ module lw_behind #(
             assign at[BITS*(i+1)+:BITS] = held;
         end
     endgenerate
-    assign out = at[BITS*(STAGES+32'(more))+:BITS];
+    lw_pick #(.WORDS(MORE + 1), .BITS(BITS)) u_last (.which(16'(more)), .words(at[BITS*ALL+BITS-1:BITS*STAGES]), .picked(out));
     wire unused = is_new[ALL];
 endmodule

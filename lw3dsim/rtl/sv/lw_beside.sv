@@ -13,23 +13,23 @@ module lw_beside #(
 );
     localparam int SPAN = PICKED + ROWS - 1;
     wire [SPAN*BITS-1:0] all;
+    // How many rows work.
+    wire [ROWS-1:0] works;
     genvar j, n;
     generate
+        for (n = 1; n <= ROWS; n = n + 1) begin : g_works
+            assign works[n-1] = rows == 16'(n);
+        end
         for (j = 0; j < SPAN; j = j + 1) begin : g_beside
             wire [ROWS*BITS-1:0] if_rows;
             for (n = 1; n <= ROWS; n = n + 1) begin : g_rows
                 if (j < PICKED + n - 1) begin : g_part
-                    assign if_rows[BITS*(n-1)+:BITS] = rows == 16'(n) ? taken[BITS*(PICKED*(j%n)+j/n)+:BITS] : '0;
+                    assign if_rows[BITS*(n-1)+:BITS] = taken[BITS*(PICKED*(j%n)+j/n)+:BITS];
                 end else begin : g_none
                     assign if_rows[BITS*(n-1)+:BITS] = '0;
                 end
             end
-            logic [BITS-1:0] one;
-            always_comb begin
-                one = '0;
-                for (int i = 0; i < ROWS; i++) one = one | if_rows[BITS*i+:BITS];
-            end
-            assign all[BITS*j+:BITS] = one;
+            lw_either #(.WORDS(ROWS), .BITS(BITS)) u_one (.is_one(works), .words(if_rows), .one(all[BITS*j+:BITS]));
         end
     endgenerate
     lw_slice #(.IN(SPAN), .OUT(PICKED), .GRAIN(BITS), .LEVELS($clog2(ROWS))) u_word (.from, .in(all), .out(picked));

@@ -37,89 +37,59 @@ module lw_collector #(
     localparam int IN_TILE = $clog2(PLACES + 1);
     localparam int TILE_BITS = FILE_BITS + PLACE;
     localparam int POSITION = $clog2(PICKED + 1);
-    // Position in the tile, its lane of the column; where the tile lies in the wave; and the file of the result, with those
-    // that the line, the plane, the tile and the column begin with.
-    logic [IN_TILE-1:0] pw, ph, pt, lane, vw, vh, vt;
-    logic [TILE_BITS-1:0] w, h, t;
-    logic [FILE_BITS-1:0] file, line, plane, tile, col, face;
-    localparam int STATE = 4 * IN_TILE + 5 * FILE_BITS + 3 * TILE_BITS;
-    logic [STATE-1:0] next, behind;
-    logic [PICKED*FILE_BITS-1:0] files;
+    localparam int STATE = 4 * IN_TILE + 5 * FILE_BITS + 3 * TILE_BITS, TILES = 3 * TILE_BITS;
+    genvar r, i, k;
 
-    // The rows of the outputs, and how many positions the word ends.
-    logic [ROW_BITS-1:0] next_row, row, behind_row;
-    logic [POSITION-1:0] position, ended;
-    wire [ROW_BITS-1:0] from = begins ? '0 : next_row;
-    always_comb begin
-        row = from;
-        behind_row = row;
-        position = '0;
-        ended = '0;
-        for (int i = 0; i < PICKED; i++) begin
-            rows[16*i+:16] = 16'(row);
-            row = row + ROW_BITS'(1);
-            if (row == ROW_BITS'(channels)) begin
-                row = '0;
-                position = position + POSITION'(1);
+    // The rows of the outputs, and how many positions lie before.
+    logic [ROW_BITS-1:0] next_row;
+    wire  [ROW_BITS-1:0] from = begins ? '0 : next_row;
+    wire  [(PICKED+1)*(ROW_BITS+POSITION)-1:0] ends;
+    wire  [ROW_BITS-1:0] behind_row;
+    wire  [POSITION-1:0] ended;
+    generate
+        for (i = 0; i <= PICKED; i = i + 1) begin : g_output
+            wire [ROW_BITS-1:0] row;
+            wire [POSITION-1:0] position;
+            if (i == 0) begin : g_first
+                assign {row, position} = {from, POSITION'(0)};
+            end else begin : g_next
+                wire ends_position = g_output[i-1].row + ROW_BITS'(1) == ROW_BITS'(channels);
+                assign row = ends_position ? '0 : g_output[i-1].row + ROW_BITS'(1);
+                assign position = g_output[i-1].position + POSITION'(ends_position);
             end
-            if (16'(i) + 16'd1 == count) {behind_row, ended} = {row, position};
+            if (i < PICKED) begin : g_there
+                assign rows[16*i+:16] = 16'(row);
+            end
+            assign ends[(ROW_BITS+POSITION)*i+:ROW_BITS+POSITION] = {row, position};
         end
-    end
+    endgenerate
+    lw_pick #(.WORDS(PICKED + 1), .BITS(ROW_BITS + POSITION)) u_ended (.which(count), .words(ends), .picked({behind_row, ended}));
 
-    always_comb begin
-        {pw, ph, pt, lane, file, line, plane, tile, col, w, h, t} = next;
-        if (begins) {pw, ph, pt, lane, file, line, plane, tile, col} = '0;
-        if (opens) {w, h, t} = '0;
-        behind = {pw, ph, pt, lane, file, line, plane, tile, col, w, h, t};
-        face = FILE_BITS'(size[15:8]) * FILE_BITS'(size[7:0]);
-        vw = '0;
-        vh = '0;
-        vt = '0;
-        for (int k = 0; k < PICKED; k++) begin
-            files[FILE_BITS*k+:FILE_BITS] = file;
-            vw = IN_TILE'(w + TILE_BITS'(1) == TILE_BITS'(tiles_w) ? left[7:0] : size[7:0]);
-            vh = IN_TILE'(h + TILE_BITS'(1) == TILE_BITS'(tiles_h) ? left[15:8] : size[15:8]);
-            vt = IN_TILE'(t + TILE_BITS'(1) == TILE_BITS'(tiles_t) ? left[23:16] : size[23:16]);
-            pw = pw + IN_TILE'(1);
-            file = file + FILE_BITS'(1);
-            if (pw == vw) begin
-                pw = '0;
-                ph = ph + IN_TILE'(1);
-                line = line + FILE_BITS'(size[7:0]);
-                file = line;
+    // From one position to the next; the next word goes on behind those that this one ends.
+    logic [STATE-1:0] next;
+    wire  [STATE-1:0] behind;
+    wire  [FILE_BITS-1:0] face = FILE_BITS'(size[15:8]) * FILE_BITS'(size[7:0]);
+    wire  [(PICKED+1)*STATE-1:0] states;
+    wire  [PICKED*FILE_BITS-1:0] files;
+    assign states[STATE-1:0] = {begins ? '0 : next[STATE-1:TILES], opens ? '0 : next[TILES-1:0]};
+    generate
+        for (k = 0; k < PICKED; k = k + 1) begin : g_position
+            wire [STATE-1:0] here, behind_it;
+            if (k == 0) begin : g_first
+                assign here = states[STATE-1:0];
+            end else begin : g_next
+                assign here = g_position[k-1].behind_it;
             end
-            if (ph == vh) begin
-                ph = '0;
-                pt = pt + IN_TILE'(1);
-                plane = plane + face;
-                {file, line} = {plane, plane};
-            end
-            if (pt == vt) begin
-                pt = '0;
-                lane = lane + IN_TILE'(1);
-                tile = tile + FILE_BITS'(span);
-                if (lane == IN_TILE'(per_col)) begin
-                    lane = '0;
-                    col = col + FILE_BITS'(PLACES);
-                    tile = col;
-                end
-                {file, line, plane} = {tile, tile, tile};
-                w = w + TILE_BITS'(1);
-                if (w == TILE_BITS'(tiles_w)) begin
-                    w = '0;
-                    h = h + TILE_BITS'(1);
-                end
-                if (h == TILE_BITS'(tiles_h)) begin
-                    h = '0;
-                    t = t + TILE_BITS'(1);
-                end
-            end
-            if (POSITION'(k) + POSITION'(1) == ended) behind = {pw, ph, pt, lane, file, line, plane, tile, col, w, h, t};
+            lw_position #(.PLACES(PLACES), .FILE_BITS(FILE_BITS), .TILE_BITS(TILE_BITS)) u_position (
+                .span, .per_col, .tiles_w, .tiles_h, .tiles_t, .size, .left, .face, .here, .behind_it,
+                .file(files[FILE_BITS*k+:FILE_BITS])
+            );
+            assign states[STATE*(k+1)+:STATE] = behind_it;
         end
-    end
+    endgenerate
+    lw_pick #(.WORDS(PICKED + 1), .BITS(STATE)) u_behind (.which(16'(ended)), .words(states), .picked(behind));
 
     wire [ROWS*PICKED*BITS-1:0] taken;
-    genvar r;
     generate
         for (r = 0; r < ROWS; r = r + 1) begin : g_row
             // Where more rows work, a word has a part of fewer positions.

@@ -22,39 +22,38 @@ module lw_kept #(
     localparam int IN_TILE = $clog2(PLACES + 1);
     localparam int TILE_BITS = LANE_BITS + PLACE;
     localparam int ALL = LANE_BITS + IN_TILE;
-    logic [TILE_BITS-1:0] next_w, next_h, next_t, w, h, t;
-    logic [ALL-1:0]       positions;
-    logic                 last_w, last_h, last_t;
+    localparam int STATE = 3 * TILE_BITS + ALL;
+    logic [3*TILE_BITS-1:0] next;
 
     // Outputs of a tile that is the last along none, W, H, both, and so on: the same for all lanes.
-    wire [IN_TILE-1:0] sizes[8];
+    wire [8*IN_TILE-1:0] sizes;
     genvar i;
     generate
         for (i = 0; i < 8; i = i + 1) begin : g_sort
-            assign sizes[i] = IN_TILE'(i >= 4 ? left[23:16] : size[23:16]) *
+            assign sizes[IN_TILE*i+:IN_TILE] = IN_TILE'(i >= 4 ? left[23:16] : size[23:16]) *
                               IN_TILE'(i % 4 >= 2 ? left[15:8] : size[15:8]) *
                               IN_TILE'(i % 2 == 1 ? left[7:0] : size[7:0]);
         end
     endgenerate
 
-    always_comb begin
-        {w, h, t} = {next_w, next_h, next_t};
-        {last_w, last_h, last_t} = 3'b0;
-        positions = '0;
-        for (int lane = 0; lane < LANES; lane++)
-            if (LANE_BITS'(lane) < LANE_BITS'(working)) begin
-                last_w = w + TILE_BITS'(1) == TILE_BITS'(tiles_w);
-                last_h = h + TILE_BITS'(1) == TILE_BITS'(tiles_h);
-                last_t = t + TILE_BITS'(1) == TILE_BITS'(tiles_t);
-                positions = positions + ALL'(sizes[{last_t, last_h, last_w}]);
-                w = last_w ? '0 : w + TILE_BITS'(1);
-                if (last_w) h = last_h ? '0 : h + TILE_BITS'(1);
-                if (last_w && last_h) t = t + TILE_BITS'(1);
+    generate
+        for (i = 0; i < LANES; i = i + 1) begin : g_lane
+            wire [STATE-1:0] here, behind_it;
+            if (i == 0) begin : g_first
+                assign here = {next, ALL'(0)};
+            end else begin : g_next
+                assign here = g_lane[i-1].behind_it;
             end
-        outputs = 16'(positions) * rows;
-    end
+            lw_kept_tile #(.TILE_BITS(TILE_BITS), .IN_TILE(IN_TILE), .ALL(ALL)) u_tile (
+                .works(LANE_BITS'(i) < LANE_BITS'(working)), .tiles_w(TILE_BITS'(tiles_w)), .tiles_h(TILE_BITS'(tiles_h)),
+                .tiles_t(TILE_BITS'(tiles_t)), .sizes, .here, .behind_it
+            );
+        end
+    endgenerate
+    wire [ALL-1:0] positions = g_lane[LANES-1].behind_it[ALL-1:0];
+    assign outputs = 16'(positions) * rows;
 
     always_ff @(posedge clk)
-        if (opens) {next_w, next_h, next_t} <= '0;
-        else if (step) {next_w, next_h, next_t} <= {w, h, t};
+        if (opens) next <= '0;
+        else if (step) next <= g_lane[LANES-1].behind_it[STATE-1:ALL];
 endmodule

@@ -65,8 +65,8 @@ module lw_operands #(
                 wire [15:0] place;
                 if (TILED != 0) begin : g_tiled
                     wire [15:0] own_lane = 16'(c) * 16'(per_col) + 16'(lane[8*m+:8]);
-                    wire [15:0] element = window[15:0] * 16'(at_w[8*m+:8]) + window[31:16] * 16'(at_h[8*m+:8]) +
-                                          window[47:32] * 16'(at_t[8*m+:8]);
+                    wire [15:0] element;
+                    lw_window u_element (.window, .at_t(at_t[8*m+:8]), .at_h(at_h[8*m+:8]), .at_w(at_w[8*m+:8]), .element);
                     wire [AT-1:0] of_lane;
                     lw_pick #(.WORDS(FILES), .BITS(AT)) u_lane (.which(own_lane), .words(places), .picked(of_lane));
                     assign place = winograd ? 16'(of_lane) + element : direct;
@@ -116,11 +116,16 @@ module lw_operands #(
                 end
                 lw_pick #(.WORDS(PARTS), .BITS(8)) u_part (.which(16'(part)), .words(of_parts), .picked(own));
                 wire [WEIGHT-1:0] stored, taken;
-                lw_weight #(.KERNELS(TAKEN), .WEIGHT(WEIGHT), .NUMBER(m)) u_weight (
-                    .mode, .tree, .coordinate(own), .kernels(kernels[TAKEN*r+:TAKEN]), .weight(stored)
+                lw_weight #(.KERNELS(TAKEN), .WEIGHT(WEIGHT), .PLAIN(PLAIN)) u_weight (
+                    .mode, .tree, .coordinate(own), .own(kernels[TAKEN*r+PLAIN*m+:PLAIN]), .kernels(kernels[TAKEN*r+:TAKEN]),
+                    .weight(stored)
                 );
                 if (ONCHIP != 0) begin : g_onchip
-                    assign taken = winograd ? g_kernel[r].made[WEIGHT*32'(own)+:WEIGHT] : stored;
+                    wire [WEIGHT-1:0] transformed;
+                    lw_pick #(.WORDS(PLACES), .BITS(WEIGHT)) u_made (
+                        .which(16'(own)), .words(g_kernel[r].made), .picked(transformed)
+                    );
+                    assign taken = winograd ? transformed : stored;
                 end else begin : g_offline
                     assign taken = stored;
                 end

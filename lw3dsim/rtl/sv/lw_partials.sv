@@ -33,10 +33,7 @@ module lw_partials #(
     genvar i, k;
     generate
         for (k = 0; k < WORDS; k = k + 1) begin : g_word
-            logic [WORD-1:0] kept;
-            always_ff @(posedge clk) if (comes && number == 16'(k)) kept <= data;
-            // The last word may come in the cycle in which outputs are added to it.
-            assign held[WORD*k+:WORD] = comes && number == 16'(k) ? data : kept;
+            lw_passing #(.WORD(WORD)) u_word (.clk, .comes(comes && number == 16'(k)), .data, .held(held[WORD*k+:WORD]));
             assign begins_sums[k] = adds && wide && from == 16'(k * WORD / SUM);
         end
         if (HELD > WORD * WORDS) begin : g_smaller
@@ -46,17 +43,26 @@ module lw_partials #(
             assign begins_results[k] = adds && !wide && from == 16'(k * RESULTS);
         end
         for (i = 0; i < PICKED; i = i + 1) begin : g_sum
-            logic [SUM-1:0] chosen;
-            always_comb begin
-                chosen = '0;
-                for (int n = 0; n < WORDS; n++)
-                    if (i < BEGUN && n * WORD / SUM + i < PLACES)
-                        chosen = chosen | {SUM{begins_sums[n]}} & held[SUM*(n*WORD/SUM+i)+:SUM];
-                for (int n = 0; n < OF_RESULTS; n++)
-                    if (i < RESULTS && n * RESULTS + i < PLACES)
-                        chosen = chosen | {SUM{begins_results[n]}} & held[SUM*(n*RESULTS+i)+:SUM];
+            // Behind the last sum that a word has a part of, results alone go on.
+            localparam int MANY = i < BEGUN ? WORDS : 0;
+            wire [MANY+OF_RESULTS-1:0] begins;
+            wire [(MANY+OF_RESULTS)*SUM-1:0] from_places;
+            for (k = 0; k < MANY + OF_RESULTS; k = k + 1) begin : g_place
+                localparam int PLACE = (k < MANY ? k * WORD / SUM : (k - MANY) * RESULTS) + i;
+                if (k < MANY) begin : g_of_sums
+                    assign begins[k] = begins_sums[k];
+                end else begin : g_of_results
+                    assign begins[k] = begins_results[k-MANY];
+                end
+                if (PLACE < PLACES && (k < MANY || i < RESULTS)) begin : g_there
+                    assign from_places[SUM*k+:SUM] = held[SUM*PLACE+:SUM];
+                end else begin : g_none
+                    assign from_places[SUM*k+:SUM] = '0;
+                end
             end
-            assign sums[SUM*i+:SUM] = chosen;
+            lw_either #(.WORDS(MANY + OF_RESULTS), .BITS(SUM)) u_sum (
+                .is_one(begins), .words(from_places), .one(sums[SUM*i+:SUM])
+            );
         end
     endgenerate
 endmodule

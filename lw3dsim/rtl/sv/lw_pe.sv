@@ -27,9 +27,10 @@ module lw_pe #(
     generate
         for (m = 0; m < LEAVES; m = m + 1) begin : g_product
             if (m < MULTS) begin : g_multiplier
-                wire signed [DATA-1:0]    datum = works[m] ? data[DATA*m+:DATA] : '0;
-                wire signed [WEIGHT-1:0]  weight = weights[WEIGHT*m+:WEIGHT];
-                wire signed [PRODUCT-1:0] product = datum * weight;
+                wire signed [PRODUCT-1:0] product;
+                lw_multiplier #(.DATA(DATA), .WEIGHT(WEIGHT), .PRODUCT(PRODUCT)) u_multiplier (
+                    .works(works[m]), .datum(data[DATA*m+:DATA]), .weight(weights[WEIGHT*m+:WEIGHT]), .product
+                );
                 assign sums[LEAVES+m] = TOTAL'(product);
                 if (m == 0) assign made[TOTAL-1:0] = tree ? sums[1] : TOTAL'(product);
                 else assign made[TOTAL+PRODUCT*(m-1)+:PRODUCT] = product;

@@ -92,89 +92,41 @@ module lw_places #(
         end
     end
 
-    // Row, position in the tile, and tile; the channel and that of the first row; the position along the ring, with that
-    // which the tile begins with; the position, with those that its line, plane and tile begin with.
-    logic [COUNT-1:0] row, w, h, t;
-    logic [TILE-1:0] pw, ph, pt, vw, vh, vt;
-    logic [CHANNEL-1:0] channel, first, after;
-    logic [COUNT-1:0] turn, turn_tile;
-    logic [TWO-1:0] at, at_line, at_plane, at_tile, origin, step;
-    logic [PLACE-1:0] from_place, round;
-    logic works, is_last, ends_block, ends_row, ends_line, ends_plane, ends_tile, ends_w, ends_h, ends_t;
-    logic moves, turns_back, leaves, restarts;
+    // What a word begins with: see `lw_place`.
     localparam int STATE = 6 * COUNT + 3 * TILE + 2 * CHANNEL + 4 * TWO;
-    logic [STATE-1:0] next, reached;
+    logic [STATE-1:0] next, begin_at;
+    logic [COUNT-1:0] h, t, turn;
     always_comb begin
-        {row, w, h, t, pw, ph, pt, channel, first, turn, turn_tile, at, at_line, at_plane, at_tile} = next;
-        if (opens || jumps) begin
-            {row, w, h, t, pw, ph, pt} = {from_row, from_w, from_h + now_h, from_t + now_t, {(3 * TILE) {1'b0}}};
-            first = now_channel;
-            channel = behind(now_channel, from_step, from_among, block, next_block);
-            {at, at_line, at_plane, at_tile} = {4{now_at}};
-            turn = axis == 2'd0 ? t : axis == 2'd1 ? h : w;
-            turn_tile = turn;
-        end
-        {vw, vh, vt, after, origin, step, from_place, round} = '0;
-        {works, is_last, ends_block, ends_row, ends_line, ends_plane, ends_tile, ends_w, ends_h, ends_t} = '0;
-        {moves, turns_back, leaves, restarts} = '0;
-        for (int i = 0; i < PICKED; i++) begin
-            is_last = channel[CHANNEL-1:COUNT] >= last_block;
-            laps[i] = turn >= to_end;
-            from_place = is_last ? at[TWO-1:PLACE] : at[PLACE-1:0];
-            round = laps[i] ? (is_last ? rings[TWO-1:PLACE] : rings[PLACE-1:0]) : '0;
-            places[PLACE*i+:PLACE] = channel[CHANNEL-1:COUNT] + from_place - round;
-
-            // Behind the last result of the word nothing goes on.
-            works = 16'(i) < count;
-            vw = TILE'(w + COUNT'(1) == tiles_w ? left[7:0] : size[7:0]);
-            vh = TILE'(h + COUNT'(1) == tiles_h ? left[15:8] : size[15:8]);
-            vt = TILE'(t + COUNT'(1) == tiles_t ? left[23:16] : size[23:16]);
-            ends_row = works && row + COUNT'(1) == channels;
-            ends_line = ends_row && (TILED == 0 || pw + TILE'(1) == vw);
-            ends_plane = ends_line && (TILED == 0 || ph + TILE'(1) == vh);
-            ends_tile = ends_plane && (TILED == 0 || pt + TILE'(1) == vt);
-            ends_w = ends_tile && w + COUNT'(1) == tiles_w;
-            ends_h = ends_w && h + COUNT'(1) == tiles_h;
-            ends_t = ends_h && t + COUNT'(1) == tiles_t;
-            row = ends_row ? '0 : row + COUNT'(works);
-            pw = ends_line ? '0 : pw + TILE'(ends_row);
-            ph = ends_plane ? '0 : ph + TILE'(ends_line);
-            pt = ends_tile ? '0 : pt + TILE'(ends_plane);
-            w = ends_w ? '0 : w + COUNT'(ends_tile);
-            h = ends_h ? '0 : h + COUNT'(ends_w);
-            t = ends_t ? '0 : t + COUNT'(ends_h);
-
-            ends_block = works && channel[COUNT-1:0] + COUNT'(1) == block;
-            after[CHANNEL-1:COUNT] = channel[CHANNEL-1:COUNT] + (ends_block ? next_block : PLACE'(works));
-            after[COUNT-1:0] = ends_block ? '0 : channel[COUNT-1:0] + COUNT'(works);
-            channel = ends_row && !ends_t ? first : after;
-            first = ends_t ? after : first;
-
-            // One of these is the last that ends.
-            origin = TILED == 0 ? at : {TWO{ends_tile}} & at_tile | {TWO{ends_plane && !ends_tile}} & at_plane |
-                     {TWO{ends_line && !ends_plane}} & at_line | {TWO{!ends_line}} & at;
-            step = {TWO{ends_t}} & backs | {TWO{ends_h && !ends_t}} & steps_t | {TWO{ends_w && !ends_h}} & steps_h |
-                   {TWO{ends_tile && !ends_w}} & steps_w | {TWO{ends_plane && !ends_tile}} & frames |
-                   {TWO{ends_line && !ends_plane}} & lines | {TWO{ends_row && !ends_line}} & units;
-            at = both(origin, step);
-            if (ends_line) at_line = at;
-            if (ends_plane) at_plane = at;
-            if (ends_tile) at_tile = at;
-
-            // Along the axis of the ring: the next position, back to the first of the tile, the next tile, the first of all.
-            moves = axis == 2'd0 ? ends_plane : axis == 2'd1 ? ends_line : ends_row;
-            turns_back = axis == 2'd0 ? ends_tile : axis == 2'd1 ? ends_plane : ends_line;
-            leaves = axis == 2'd0 ? ends_h : axis == 2'd1 ? ends_w : ends_tile;
-            restarts = axis == 2'd0 ? ends_t : axis == 2'd1 ? ends_h : ends_w;
-            turn = restarts ? '0 : turns_back && !leaves ? turn_tile : turn + COUNT'(moves);
-            if (leaves) turn_tile = turn;
-        end
-        reached = {row, w, h, t, pw, ph, pt, channel, first, turn, turn_tile, at, at_line, at_plane, at_tile};
+        h = from_h + now_h;
+        t = from_t + now_t;
+        turn = axis == 2'd0 ? t : axis == 2'd1 ? h : from_w;
+        begin_at = next;
+        if (opens || jumps)
+            begin_at = {from_row, from_w, h, t, {(3 * TILE) {1'b0}},
+                        behind(now_channel, from_step, from_among, block, next_block), now_channel, turn, turn, {4{now_at}}};
     end
+
+    // From one result of the word to the next.
+    genvar i;
+    generate
+        for (i = 0; i < PICKED; i = i + 1) begin : g_result
+            wire [STATE-1:0] here, behind_it;
+            if (i == 0) begin : g_first
+                assign here = begin_at;
+            end else begin : g_next
+                assign here = g_result[i-1].behind_it;
+            end
+            lw_place #(.PLACE(PLACE), .COUNT(COUNT), .TILE(TILE), .TILED(TILED)) u_place (
+                .works(16'(i) < count), .tiles_w, .tiles_h, .tiles_t, .size, .left, .channels, .block, .to_end, .next_block,
+                .last_block, .units, .lines, .frames, .steps_w, .steps_h, .steps_t, .backs, .rings, .axis, .here,
+                .behind_it, .place(places[PLACE*i+:PLACE]), .lap(laps[i])
+            );
+        end
+    endgenerate
 
     always_ff @(posedge clk)
         if (read) begin
-            next <= reached;
+            next <= g_result[PICKED-1].behind_it;
             if (jumps)
                 {run_h, run_t, run_channel, run_at, run_plane} <= {then_h, then_t, then_channel, then_at, then_plane};
         end

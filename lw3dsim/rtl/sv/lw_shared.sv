@@ -95,23 +95,28 @@ module lw_shared #(
     generate
         for (g = 0; g < ELEMENTS; g = g + 1) begin : g_element
             wire [BANKS-1:0] of_ifmap = 32'(from) > 32'(g) ? had_behind : had_word;
-            logic [ELEMENT-1:0] of_inputs, of_weights, of_outputs, of_dma;
-            always_comb begin
-                {of_inputs, of_weights, of_outputs, of_dma} = '0;
-                for (int i = 0; i < BANKS; i++) begin
-                    of_inputs |= answers[BITS*i+ELEMENT*g+:ELEMENT] & {ELEMENT{of_ifmap[i]}};
-                    of_weights |= answers[BITS*i+ELEMENT*g+:ELEMENT] & {ELEMENT{had_weight[i]}};
-                    of_outputs |= answers[BITS*i+ELEMENT*g+:ELEMENT] & {ELEMENT{had_out[i]}};
-                    of_dma |= answers[BITS*i+ELEMENT*g+:ELEMENT] & {ELEMENT{had_dma[i]}};
-                end
+            wire [BANKS*ELEMENT-1:0] here;
+            for (b = 0; b < BANKS; b = b + 1) begin : g_answer
+                assign here[ELEMENT*b+:ELEMENT] = answers[BITS*b+ELEMENT*g+:ELEMENT];
             end
-            assign unturned[ELEMENT*g+:ELEMENT] = of_inputs;
-            assign weight_found[ELEMENT*g+:ELEMENT] = of_weights;
-            assign out_answer[ELEMENT*g+:ELEMENT] = of_outputs;
-            assign dma_answer[ELEMENT*g+:ELEMENT] = of_dma;
+            lw_either #(.WORDS(BANKS), .BITS(ELEMENT)) u_ifmap (
+                .is_one(of_ifmap), .words(here), .one(unturned[ELEMENT*g+:ELEMENT])
+            );
+            lw_either #(.WORDS(BANKS), .BITS(ELEMENT)) u_weight (
+                .is_one(had_weight), .words(here), .one(weight_found[ELEMENT*g+:ELEMENT])
+            );
+            lw_either #(.WORDS(BANKS), .BITS(ELEMENT)) u_out (
+                .is_one(had_out), .words(here), .one(out_answer[ELEMENT*g+:ELEMENT])
+            );
+            lw_either #(.WORDS(BANKS), .BITS(ELEMENT)) u_dma (
+                .is_one(had_dma), .words(here), .one(dma_answer[ELEMENT*g+:ELEMENT])
+            );
         end
     endgenerate
-    wire [BITS-1:0] turned = BITS'({unturned, unturned} >> (32'(from) * ELEMENT));
+    wire [BITS-1:0] turned;
+    lw_slice #(.IN(2 * ELEMENTS), .OUT(ELEMENTS), .GRAIN(ELEMENT), .LEVELS(TURN)) u_turned (
+        .from(16'(from)), .in({unturned, unturned}), .out(turned)
+    );
     lw_delay #(.BITS(2 * BITS), .STAGES(LATENCY - 1)) u_answers (
         .clk, .in({turned, weight_found}), .out({ifmap_word, weight_word})
     );

@@ -5,10 +5,10 @@ module lw_slice #(
     parameter int GRAIN = 8,  // bits
     parameter int LEVELS = 6  // bits of where it begins
 ) (
-    /* verilator lint_off UNUSEDSIGNAL */  // it counts beyond the word
+    /* verilator lint_off UNUSEDSIGNAL */  // it counts beyond the word, and need not reach its end
     input  logic [15:0]          from,
-    /* verilator lint_on UNUSEDSIGNAL */
     input  logic [IN*GRAIN-1:0]  in,
+    /* verilator lint_on UNUSEDSIGNAL */
     output logic [OUT*GRAIN-1:0] out
 );
     genvar k;

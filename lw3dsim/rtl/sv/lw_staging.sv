@@ -16,18 +16,13 @@ module lw_staging #(
     input  logic                       read_set,
     output logic [WORD*WORDS-1:0]      held
 );
-    logic [WORD*WORDS-1:0] first, second;
-    assign held = read_set ? second : first;
-
     genvar i;
     generate
         for (i = 0; i < WORDS; i = i + 1) begin : g_word
             wire here = write && number == (other ? 16'(i / OTHER) : 16'(i / EACH));
-            always_ff @(posedge clk)
-                if (here) begin
-                    if (half) second[WORD*i+:WORD] <= data[WORD*(i%(EACH*OTHER))+:WORD];
-                    else first[WORD*i+:WORD] <= data[WORD*(i%(EACH*OTHER))+:WORD];
-                end
+            lw_staged #(.WORD(WORD)) u_word (
+                .clk, .write(here), .half, .data(data[WORD*(i%(EACH*OTHER))+:WORD]), .read_set, .held(held[WORD*i+:WORD])
+            );
         end
     endgenerate
 endmodule

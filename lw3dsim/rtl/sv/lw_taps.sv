@@ -21,7 +21,7 @@ module lw_taps #(
             assign out = in;
             wire unused = &{1'b0, clk, stages};
         end else begin : g_some
-            assign out = at[BITS*32'(stages)+:BITS];
+            lw_pick #(.WORDS(STAGES + 1), .BITS(BITS)) u_last (.which(16'(stages)), .words(at), .picked(out));
         end
     endgenerate
 endmodule

@@ -37,5 +37,7 @@ module lw_turned #(
         .clk, .in({word[0], ELEMENTS == 1 ? {(TURN){1'b0}} : read_address[TURN-1:0]}), .out(turn)
     );
     wire [2*BITS-1:0] both = turn[TURN] ? {even_word, odd_word} : {odd_word, even_word};
-    assign read_data = BITS'(both >> (32'(turn[TURN-1:0]) * ELEMENT));
+    lw_slice #(.IN(2 * ELEMENTS), .OUT(ELEMENTS), .GRAIN(ELEMENT), .LEVELS(TURN)) u_rotator (
+        .from(16'(turn[TURN-1:0])), .in(both), .out(read_data)
+    );
 endmodule

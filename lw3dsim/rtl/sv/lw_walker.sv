@@ -18,41 +18,22 @@ module lw_walker #(
     input  logic                   begins,    // the first of the depths
     output logic [LANES*PLACE-1:0] places
 );
-    logic [15:0]      next_h, next_w, h, w;
-    logic [PLACE-1:0] next_t_at, next_h_at, next_w_at, t_at, h_at, w_at;
-
-    always_comb begin
-        h = begins ? 16'd0 : next_h;
-        w = begins ? 16'd0 : next_w;
-        t_at = begins ? '0 : next_t_at;
-        h_at = begins ? '0 : next_h_at;
-        w_at = begins ? '0 : next_w_at;
-        places = '0;
-        for (int lane = 0; lane < LANES; lane++)
-            if (16'(lane) < lanes) begin
-                places[PLACE*lane+:PLACE] = t_at + h_at + w_at + tap;
-                w = w + 16'd1;
-                w_at = w_at + pitch_w;
-                if (w == tiles_w) begin
-                    w = 16'd0;
-                    w_at = '0;
-                    h = h + 16'd1;
-                    h_at = h_at + pitch_h;
-                    if (h == tiles_h) begin
-                        h = 16'd0;
-                        h_at = '0;
-                        t_at = t_at + pitch_t;
-                    end
-                end
+    localparam int STATE = 32 + 3 * PLACE;
+    logic [STATE-1:0] next;
+    genvar i;
+    generate
+        for (i = 0; i < LANES; i = i + 1) begin : g_lane
+            wire [STATE-1:0] here, behind_it;
+            if (i == 0) begin : g_first
+                assign here = begins ? '0 : next;
+            end else begin : g_next
+                assign here = g_lane[i-1].behind_it;
             end
-    end
-
-    always_ff @(posedge clk)
-        if (step) begin
-            next_h <= restart ? 16'd0 : h;
-            next_w <= restart ? 16'd0 : w;
-            next_t_at <= restart ? '0 : t_at;
-            next_h_at <= restart ? '0 : h_at;
-            next_w_at <= restart ? '0 : w_at;
+            lw_walk #(.PLACE(PLACE)) u_walk (
+                .works(16'(i) < lanes), .tiles_w, .tiles_h, .pitch_t, .pitch_h, .pitch_w, .tap, .here, .behind_it,
+                .place(places[PLACE*i+:PLACE])
+            );
         end
+    endgenerate
+    always_ff @(posedge clk) if (step) next <= restart ? '0 : g_lane[LANES-1].behind_it;
 endmodule

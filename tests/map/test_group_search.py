@@ -9,25 +9,28 @@ from functools import partial
 import numpy as np
 import pytest
 from fused_groups import ADDING, SMALL, chains, fusable
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from lw3dsim.base import kernels
 from lw3dsim.base.caches import forget
 from lw3dsim.base.kernels import read
+from lw3dsim.base.values import replace
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.clocks import make_clocks
+from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.records import Array, Layer
 from lw3dsim.map.group import candidates, search
 from lw3dsim.map.group.bounding import bound_cycles
-from lw3dsim.map.group.candidates import fit_tiles
+from lw3dsim.map.group.candidates import fit_none, fit_tiles
 from lw3dsim.map.group.cost import make_scales
 from lw3dsim.map.group.floor import stage_weight_bits
 from lw3dsim.map.group.least import least_of_groups
 from lw3dsim.map.group.orders import least_apart, modes_of, shared
+from lw3dsim.map.group.pricing import FEW_CYCLES
 from lw3dsim.map.group.search import ROUNDED
 from lw3dsim.map.layer.price import Price
 
@@ -97,6 +100,49 @@ def test_no_mapping_of_a_group_costs_less_than_all_are_bounded_by(several, arch,
     for group, least in zip(groups, least_of_groups(groups, arch, clocks, [price] * len(groups), 1e6), strict=True):
         priced = search.enumerate_group(group, arch, clocks, price)
         assert not len(priced) or least * ROUNDED <= cost_but_for_trees(group, priced, arch, price).min()
+
+
+def of_dense_layers(channels, size):
+    """Dense layers of so many channels, of size x size frames."""
+    inputs, source, layers = {"x": Shape(channels[0], 1, size, size)}, "x", []
+    for i, wide in enumerate(channels[1:]):
+        layers.append(
+            Conv3d(name=f"l{i}", inputs=(source,), out_channels=wide, kernel=(1, 3, 3), padding=(0, 1, 1), bias=True)
+        )
+        source = f"l{i}"
+    return inputs, layers, "direct", 1
+
+
+@settings(thorough, max_examples=20)
+@given(
+    st.lists(st.sampled_from([20, 24, 32, 48]), min_size=3, max_size=4),
+    st.integers(11, 15),
+    st.sampled_from(ARCHS),
+    st.sampled_from([2, 3, 6]),
+)
+def test_no_mapping_costs_less_than_groups_that_need_all_slots_are_bounded_by(channels, size, arch, weight_kib):
+    arch = replace(arch, buffers=replace(arch.buffers, weight_kib=weight_kib))
+    group, clocks = fusable(of_dense_layers(channels, size), arch), make_clocks(arch)
+    price = Price(cycle=1.0, dram_byte=1e-6)
+    (least,) = least_of_groups([group], arch, clocks, [price], 1e6)
+    assume(least < np.inf and fit_none(group, arch).cycles >= FEW_CYCLES)
+    priced = search.enumerate_group(group, arch, clocks, price)
+    assert not len(priced) or least * ROUNDED <= cost_but_for_trees(group, priced, arch, price).min()
+
+
+@settings(thorough, max_examples=3)
+@given(st.integers(11, 13))
+def test_chunks_of_groups_that_need_all_slots_are_no_larger_than_fit_into_these(size):
+    group, clocks = fusable(of_dense_layers((32, 32, 32), size), SMALL), make_clocks(SMALL)
+
+    def closer(price):
+        """By how much groups are bounded more closely than tiles, which are as if chunks fitted once."""
+        (least,) = least_of_groups([group], SMALL, clocks, [price], 1e6)
+        return least / search.bound_tiles(fit_tiles(group, SMALL), SMALL, clocks, price).min()
+
+    assert closer(Price(cycle=1.0, dram_byte=1e-6)) > 1.005
+    # Where bursts have a price, chunks that fit once may save some.
+    assert closer(Price(cycle=1.0, dram_byte=1e3)) < 1.0001
 
 
 @thorough

@@ -171,7 +171,7 @@ def unlisted(of: Gathered, limits: Limits, parts: Parts) -> Fits:
 def fit_within(of: Gathered, limits: Limits, parts: Parts) -> Fits:
     """Return the tiles of a group that fit into ``limits``, with mappings made of ``parts``."""
     fits = unlisted(of, limits, parts)
-    return listed(fits, Gauge(limits, fits.floor, FREE_RATES, FREE, 1), NEVER)
+    return listed(fits, Gauge(limits, fits.floor, FREE_RATES, FREE, 1, 1), NEVER)
 
 
 def cheaply_listed(fits: Fits, gauge: Gauge) -> tuple[Fits, int]:

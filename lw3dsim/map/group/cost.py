@@ -89,7 +89,7 @@ class Scales(Value, frozen=True, kw_only=True):
 
     def gauge(self, fits: Fits, scale: float) -> Gauge:
         """Return what the tiles of a group are bounded by, in integers, ``scale`` times as high."""
-        return Gauge(fits.limits, fits.floor, self.rates, self.aim(scale), self.lying.burst_bits)
+        return Gauge(fits.limits, fits.floor, self.rates, self.aim(scale), self.lying.burst_bits, 1)
 
     def weigh(self, candidates: Candidates) -> GroupCost:
         """Return what every candidate moves and takes, its stages in the modes of the least price."""

@@ -145,8 +145,15 @@ def gather_floor(layers: Layers, paths: Paths, group: int, parts: Parts, limits:
         floor.pixel_work[i], floor.pixel_lanes[i] = pace.pixel_work, pace.pixel_lanes
         floor.channel_work[i], floor.channel_lanes[i] = pace.channel_work, pace.channel_lanes
         floor.weights[i] = bits_of(stages, i)
+    gather_passes(parts, limits, floor, 1)
+
+
+@kernel
+def gather_passes(parts: Parts, limits: Limits, floor: Floor, slots: int) -> None:
+    """Fill in the passes and chunks of stages at least, where chunks of weights have so many ``slots``."""
+    stages = parts.stages
     for run in range(len(stages.start)):
-        size = largest_chunk(parts, limits, floor, run)
+        size = largest_chunk(parts, limits, floor, run, slots)
         for i in range(stages.start[run], stages.stop[run]):
             floor.passes[i], floor.chunks[i] = (
                 ceiling(stages.n[i], min(floor.rows, size)),
@@ -155,8 +162,8 @@ def gather_floor(layers: Layers, paths: Paths, group: int, parts: Parts, limits:
 
 
 @kernel
-def largest_chunk(parts: Parts, limits: Limits, floor: Floor, run: int) -> int:
-    """Return the largest chunk whose weights may fit, beside what stays of any stages; 1 where none does.
+def largest_chunk(parts: Parts, limits: Limits, floor: Floor, run: int, slots: int) -> int:
+    """Return the largest chunk whose weights may fit ``slots`` times, beside what stays of any stages; 1 for none.
 
     Where the weights of a run don't all fit, chunks are largest with none of them resident: what stays takes more of
     the room, which is smaller, than it does of a chunk.
@@ -168,7 +175,7 @@ def largest_chunk(parts: Parts, limits: Limits, floor: Floor, run: int) -> int:
     place = chunks.begin[run + 1] - 1
     if whole <= limits.weight_bits:
         return chunks.size[place]
-    while place >= chunks.begin[run] and chunks.size[place] > limits.weight_bits // streamed:
+    while place >= chunks.begin[run] and chunks.size[place] > limits.weight_bits // slots // streamed:
         place -= 1
     return chunks.size[place] if place >= chunks.begin[run] else 1
 
@@ -327,7 +334,7 @@ def gather_group(layers: Layers, paths: Paths, limits: Limits, own: Scratch) -> 
     fit.t[0], fit.h[0], fit.w[0] = (
         whole_way(parts.t, own.ways[0]), whole_way(parts.h, own.ways[1]), whole_way(parts.w, own.ways[2]),
     )  # fmt: skip
-    bound_tile(parts, limits, own.floor, fit, 0, 0)
+    bound_tile(parts, limits, own.floor, fit, 0, 0, 1)
     square, busy = 1 if is_square(layers, paths, 0, len(parts.stages.n)) else 0, 1
     for tensor in range(1, len(parts.stages.channels)):
         # What a later stage looks at, it does in any of the ways.

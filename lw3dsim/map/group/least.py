@@ -14,8 +14,8 @@ from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernels
 from lw3dsim.map.group.axes import ANEW
 from lw3dsim.map.group.cost import make_rates
-from lw3dsim.map.group.gather import gather_uncut, gather_ways, is_square
-from lw3dsim.map.group.pricing import MOST, Aim, Rates, aim_of
+from lw3dsim.map.group.gather import gather_passes, gather_uncut, gather_ways, is_square
+from lw3dsim.map.group.pricing import MOST, Aim, Rates, aim_of, needs_slots
 from lw3dsim.map.group.tables import Numbers, limits_of, make_paths, make_scratch, tables_of
 from lw3dsim.map.group.tiles import Gauge, cost_of_tile, least_of_tiles
 
@@ -43,11 +43,16 @@ def bound_groups(
 
     Where that is ``enough`` or more, it is that.
     """
-    gauge = Gauge(limits, own.floor, rates, aim, burst_bits)
     for group in range(len(least)):
         best, uncut = enough[group], gather_uncut(layers, paths, group, limits, own)
         whole = gather_ways(layers, paths, group, ANEW, own, uncut, 1)
-        if cost_of_tile(whole, gauge, own.fit, 0, 0, 0, 0, 0) < best:
+        gauge = Gauge(limits, own.floor, rates, aim, burst_bits, 1)
+        cost = cost_of_tile(whole, gauge, own.fit, 0, 0, 0, 0, 0)
+        if cost < best and limits.slots > 1 and needs_slots(rates, aim, own.fit.cycles[0]):
+            gather_passes(uncut, limits, own.floor, limits.slots)
+            gauge = Gauge(limits, own.floor, rates, aim, burst_bits, limits.slots)
+            cost = cost_of_tile(whole, gauge, own.fit, 0, 0, 0, 0, 0)
+        if cost < best:
             parts = gather_ways(layers, paths, group, limits.halos, own, uncut, 0)
             square = 1 if is_square(layers, paths, group, len(parts.stages.n)) else 0
             best = least_of_tiles(parts, (own.ways[0], own.ways[1], own.ways[2]), gauge, own.fit, square, best)

@@ -76,6 +76,13 @@ def saves_slots(rates: Rates, aim: Aim, cycles: int) -> bool:
 
 
 @kernel
+def needs_slots(rates: Rates, aim: Aim, cycles: int) -> bool:
+    """Return whether fewer slots are surely not looked at, on whatever scale prices are rounded to integers."""
+    slight = (SLIGHT + 1) * aim.burst * rates.channels * rates.cycle < aim.part * PARTS * rates.burst
+    return cycles >= FEW_CYCLES and slight
+
+
+@kernel
 def least_cost(rates: Rates, aim: Aim, compute: int, bursts: int) -> int:
     """Return what a mapping costs at least that computes for so many parts, and moves so many ``bursts``."""
     moving = bursts * rates.burst * PARTS // (rates.channels * rates.cycle)

@@ -37,13 +37,14 @@ MARGIN = 32
 
 
 class Gauge(NamedTuple):
-    """What tiles are bounded by: capacities, floors, clocks, prices, and the bits of a burst."""
+    """What tiles are bounded by: capacities, floors, clocks, prices, the bits of a burst, and slots of the output."""
 
     limits: Limits
     floor: Floor
     rates: Rates
     aim: Aim
     burst_bits: int
+    slots: int
 
 
 @entry
@@ -122,16 +123,17 @@ def cost_of_tile(parts: Parts, gauge: Gauge, fit: Tiles, at: int, i: int, j: int
         return NEVER
     fit.t[at], fit.h[at], fit.w[at] = i, j, k
     fit.tiles[at] = t.tiles[i] * h.tiles[j] * w.tiles[k]
-    if not bound_tile(parts, gauge.limits, gauge.floor, fit, at, is_held):
+    if not bound_tile(parts, gauge.limits, gauge.floor, fit, at, is_held, gauge.slots):
         return NEVER
     return least_cost(gauge.rates, gauge.aim, fit.cycles[at] * PARTS, fit.bits[at] // gauge.burst_bits)
 
 
 @kernel
-def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, is_held: int) -> bool:
+def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, is_held: int, slots: int) -> bool:
     """Fill in what tile ``at`` takes at least: its stages, and its inputs, operands, outputs and weights.
 
-    If it ``is_held`` on chip, chunks are as large as there is room once; return whether the least of all runs have any.
+    If it ``is_held`` on chip, chunks are as large as there is room, of the output so often as there are ``slots``;
+    return whether the least of all runs have any.
     """
     stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
     i, j, k, last = fit.t[at], fit.h[at], fit.w[at], len(stages.n)
@@ -145,7 +147,7 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, 
         if not is_held:
             size = stages.n[stage]
         elif stage == stages.start[run]:
-            size = roomiest(parts, limits, kept, i, j, k, run, 1)
+            size = roomiest(parts, limits, kept, i, j, k, run, slots)
             if size == 0:
                 return False
         tiles = some_tiles(t, h, w, i, j, k, stage + 1)

@@ -45,7 +45,13 @@ def interpreted(function: Function) -> Function:
 
 def flat(table: NamedTuple) -> list[int]:
     """Return the integers of a ``table`` that has no words, behind each other, as :func:`read` finds them."""
-    return [each for value in table for each in (value if isinstance(value, tuple) else (value,))]
+    words: list[int] = []
+    for value in table:
+        if isinstance(value, tuple):
+            words += value
+        else:
+            words.append(value)
+    return words
 
 
 def read(table: type[Table], words: Words, number: int) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.caches import kept
-from lw3dsim.base.values import Value, replace
+from lw3dsim.base.values import Value
 from lw3dsim.map.group.fusable import can_branch, can_fuse
 from lw3dsim.network.chains import free_along, group_along, trees_of
 
@@ -33,10 +33,9 @@ class Forest(Value, frozen=True, kw_only=True):
     ) -> dict[Path, Group]:
         """Return the groups of a network of these ``problems``, which move tensors in ``free`` blocks."""
         return {
-            path: replace(
-                group,
-                stages=tuple([problems[i] for i in path]),
-                free=free_along(network, path, free, group.stored),
+            path: group.of_stages(
+                tuple([problems[i] for i in path]),
+                free_along(network, path, free, group.stored),
             )
             for path, group in self.groups.items()
             if group is not None

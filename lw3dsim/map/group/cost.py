@@ -137,7 +137,8 @@ class Scales(Value, frozen=True, kw_only=True):
 
     def _cycles(self, candidates: Candidates) -> tuple[Ints, Floats]:
         """Return, by mode, the steps and the cycles of a stage, each in proportion to that of the largest tile."""
-        columns = (np.asarray(column).reshape(len(candidates), len(self.modes)).T for column in candidates.effort)
+        many, modes = candidates.count, len(self.modes)
+        columns = [np.asarray(column).reshape(many, modes).T for column in candidates.effort]
         steps, cycles, drain, all_passes, passes, all_tiles, tiles = columns
         fill = np.array([[mode.fill_cycles] for mode in self.modes])
         waits = np.array([[float(mode.reads_back > 0)] for mode in self.modes])

@@ -205,8 +205,21 @@ class Group(Value, frozen=True, dict=True, gc=True):
     def all_blocks(self) -> tuple[Blocks, ...]:
         """Those that each of these tensors may lie in, first its own."""
         free = (*self.free, *[()] * len(self.stored))
-        each = zip(self.own_blocks, free, strict=False)
-        return tuple((own, *(block for block in others if block != own)) for own, others in each)
+        return tuple(map(_own_first, self.own_blocks, free))
+
+    @property
+    def output_blocks(self) -> Blocks:
+        """Those of its output among them."""
+        return _own_first(self.stages[-1].output_block, self.free[1])
+
+    def of_stages(self, stages: tuple[Problem, ...], free: tuple[Blocks, ...]) -> Group:
+        """Return the same group of other problems, which are dense where its own are, with tensors in ``free`` blocks.
+
+        What it says of its links and runs is that of this group: it is worked out once for all designs.
+        """
+        made = Group(stages, self.operands, free=free, reads=self.reads, stored=self.stored)
+        made.__dict__.update(runs=self.runs, adds=self.adds, sources=self.sources, stores=self.stores)
+        return made
 
     def in_blocks(
         self, *, input_block: int | None = None, output_block: int | None = None, stored: Sequence[int | None] = ()
@@ -243,6 +256,11 @@ class Group(Value, frozen=True, dict=True, gc=True):
             tuple(map(partial(_reach, d, segments[d]), self.stages, self.adds, self.sources, self.stores))
             for d in range(3)
         )
+
+
+def _own_first(own: int, free: Blocks) -> Blocks:
+    """Return the channel blocks that a tensor may lie in, first its own."""
+    return own, *[block for block in free if block != own]
 
 
 @kept(65536)

@@ -61,6 +61,9 @@ def shared(group: Group, stage: int) -> int:
     if group.adds[stage] >= 0:
         return group.adds[stage]
     tensor = group.sources[stage]
+    # Most are looked at once, which is counted in less time.
+    if group.sources.count(tensor) + group.adds.count(tensor) < 2:
+        return -1
     return tensor if len(users(group, tensor)) > 1 else -1
 
 

@@ -82,7 +82,7 @@ def tables_of(groups: Sequence[Group], arch: Accelerator) -> Tables:
             reads_dram=group.operand_blocks,
             stored=group.stores,
             runs=len(group.runs),
-            final=sets[group.stages[-1].n, tuple(dict.fromkeys(map(abs, group.all_blocks[1])))],
+            final=sets[group.stages[-1].n, tuple(dict.fromkeys(map(abs, group.output_blocks)))],
         )
         for group in groups
     ]
@@ -113,18 +113,10 @@ def kinds_of(group: Group) -> Iterator[Kind]:
 
 def make_paths(groups: Sequence[Numbered]) -> Paths:
     """Return groups of as many stages and runs."""
-    size, chained = sum(len(group.layers) for group in groups), itertools.chain.from_iterable
-    block = kernels().words(
-        [
-            *chained(group.layers for group in groups),
-            *chained(group.kinds for group in groups),
-            *chained(group.reads for group in groups),
-            *chained(group.adds for group in groups),
-            *chained(group.reads_dram for group in groups),
-            *chained(group.stored for group in groups),
-            *(group.final for group in groups),
-        ]
-    )
+    size, chained = sum([len(group.layers) for group in groups]), itertools.chain.from_iterable
+    layers, kinds, reads, adds, reads_dram, stored, _, final = zip(*groups, strict=True)
+    columns = map(chained, (layers, kinds, reads, adds, reads_dram, stored))
+    block = kernels().words([*chained(columns), *final])
     return Paths._make(block[at : at + size] for at in range(0, 7 * size, size))
 
 

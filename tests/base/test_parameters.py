@@ -104,7 +104,8 @@ def test_an_option_of_a_command_is_as_its_argument_is_declared(command):
             continue  # these are of all cases, and say so
         if (command, option.name) == ("show", "arch"):
             continue  # what is shown, not what something runs on
-        assert (option.opts, option.help) == ([option_called(declared[option.name])], said.about)
+        assert option.opts == [option_called(declared[option.name])]
+        assert option.help == (f"{said.about} Repeat it." if said.is_repeated else said.about)
         assert option.metavar == said.values
         assert said.is_repeated or option.default == declared[option.name].default
 

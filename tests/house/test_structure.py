@@ -96,3 +96,8 @@ def test_files_and_functions_stay_short(folder):
         for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.FunctionDef):
                 assert node.end_lineno - node.lineno < 50, (path, node.name)
+
+
+def test_no_two_files_of_tests_have_one_name():
+    names = sorted(path.name for path in (ROOT / "tests").rglob("test_*.py") if "data" not in path.parts)
+    assert names == sorted(set(names)), "pytest imports a file by its name alone"

@@ -27,7 +27,7 @@ def groups_of(layer, size, lanes):
     beside = n * t * h * w
     if layer.kind == "pool3d" or (layer.kind == "slice" and layer.step > 1):
         beside = n
-    elif layer.kind == "trg":
+    elif layer.kind in ("trg", "running_mean"):
         beside = n * h * w
     times = n * t * h * w // beside
     parts = [min(lanes, beside - first) for first in range(0, beside, lanes)]

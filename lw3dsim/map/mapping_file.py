@@ -7,6 +7,7 @@ is used (:mod:`lw3dsim.network.fixed`); here is its form.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -244,7 +245,7 @@ def parse_mapping(text: str, path: str = "<text>") -> MappingFile:
 def _block_of(document: Document, said: object, key: KeyPath) -> int:
     """Return the block that a layout says, negative for packed rows."""
     channels = said.removesuffix(f" {PACKED}") if isinstance(said, str) else said
-    if isinstance(channels, str) and channels != said and channels.isdecimal():
+    if isinstance(channels, str) and channels != said and re.fullmatch("[0-9]{1,9}", channels):
         packed: int = decode(document, Size, int(channels), key)
         return -packed
     block: int = decode(document, Size, said, key)

@@ -115,9 +115,9 @@ def in_packed(network: Workload) -> Workload:
 
 
 def as_given(network: Workload, layouts: Mapping[str, int]) -> Workload:
-    """Return the same where ``layouts`` say so of all of these tensors, else ``network`` as it lies."""
-    is_packed = all(layouts.get(name) == block for name, block in network.packed.items())
-    return in_packed(network) if network.packed and is_packed else network
+    """Return the same where ``layouts`` say so of all of these tensors that they name, else ``network`` as it lies."""
+    said = [layouts[name] == block for name, block in network.packed.items() if name in layouts]
+    return in_packed(network) if said and all(said) else network
 
 
 def _without(network: Workload, views: tuple[AnyLayer, ...], blocks: dict[str, int]) -> Workload:

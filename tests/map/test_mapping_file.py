@@ -175,6 +175,8 @@ def test_a_mapping_in_packed_rows_that_is_saved_runs_again_to_the_same_figures(t
         ("{a: 9 packed}", "m.yaml:1 layouts.a = 9 packed: a has 8 channels; give 1 to 8"),
         ("{a: 0 packed}", "layouts.a = 0: expected int >= 1"),
         ("{a: b packed}", "layouts.a = 'b packed': expected int"),
+        ("{a: ٨ packed}", "layouts.a = '٨ packed': expected int"),
+        ("{a: " + 5000 * "9" + " packed}", "9 packed': expected int"),
         ("{a: -8}", "layouts.a = -8: expected int >= 1"),
         ("[a]", "layouts = ['a']"),
     ],

@@ -194,9 +194,13 @@ def test_where_bytes_alone_count_what_is_joined_may_lie_in_packed_rows_all_of_it
     st.lists(st.sampled_from([8, 16, 24, 48]), min_size=2, max_size=3),
     st.tuples(st.integers(1, 3), st.integers(3, 15), st.integers(3, 15)),
     st.sampled_from(["off", "auto"]),
+    st.booleans(),
 )
-def test_what_is_joined_in_any_rows_is_mapped_saved_and_run_again_to_the_same_figures(channels, extent, fusion):
-    network = viewed(joined(channels=channels, shape=Shape(64, *extent)), ARCH)
+def test_what_is_joined_in_any_rows_is_mapped_saved_and_run_again_to_the_same_figures(
+    channels, extent, fusion, is_read
+):
+    given = joined(channels=channels, shape=Shape(64, *extent))
+    network = viewed(given if is_read else replace(given, layers=given.layers[:-1]), ARCH)
     units = map_network(network, ARCH, fusion=fusion, objective="dram_bytes_only")
     lying = layouts_of(network, units, ARCH)
     file = parse_mapping(mapping_text(network, ARCH, "direct", units, lying))

@@ -471,7 +471,8 @@ module lw_core #(
     generate
         if (VECTOR != 0 && DIVIDED != 0) begin : g_division
             localparam int WHICH = DIVISIONS > 1 ? $clog2(DIVISIONS) : 1;
-            logic [DIVISION-1:0] held[DIVISIONS];
+            // A place for whatever number there may be, or nothing would drive some.
+            logic [DIVISION-1:0] held[DIVISIONS > 1 ? 1 << WHICH : 1];
             wire [WHICH-1:0] which;
             if (DIVISIONS > 1) begin : g_which
                 wire [WHICH-1:0] soon, then, late;

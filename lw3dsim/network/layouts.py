@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.values import replace
@@ -9,7 +10,7 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Linear
 from lw3dsim.network.blocks import Use, candidate_blocks, wanted_block
 from lw3dsim.network.runs import settled
-from lw3dsim.tensor.layout import Layout, block_sizes
+from lw3dsim.tensor.layout import block_sizes, bursts_in_block
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -140,18 +141,8 @@ def packed_blocks(network: Workload, arch: Accelerator, free: Mapping[str, Block
 
 
 def _packed(network: Workload, arch: Accelerator, name: str, blocks: Blocks) -> list[int]:
-    shape = network.shapes[name]
-
-    def bursts(block: int) -> int:
-        layout = Layout(
-            channels=shape.channels,
-            extent=shape.extent,
-            block=block,
-            element_bits=network.tensor_bits.get(name, arch.precision.activation_bits),
-            burst_bytes=make_clocks(arch).burst_bytes,
-        )
-        return layout.bursts
-
+    shape, bits = network.shapes[name], network.tensor_bits.get(name, arch.precision.activation_bits)
+    bursts = partial(bursts_in_block, shape.channels, shape.extent, bits, make_clocks(arch).burst_bytes)
     least = min(map(bursts, blocks))
     return [-block for block in blocks if bursts(-block) < least]
 

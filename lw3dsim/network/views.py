@@ -17,7 +17,7 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.moves import DIMENSIONS, Concat, Interleave, Permute, Reshape, Slice
 from lw3dsim.describe.products import Linear
 from lw3dsim.machine.problem import layout_block
-from lw3dsim.tensor.layout import Layout, block_sizes
+from lw3dsim.tensor.layout import block_sizes, bursts_in_block
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -245,10 +245,7 @@ class _Found:
         return self._network.tensor_bits.get(layer.name, self._arch.precision.activation_bits)
 
     def _bursts(self, shape: Shape, block: int, bits: int) -> int:
-        layout = Layout(
-            channels=shape.channels, extent=shape.extent, block=block, element_bits=bits, burst_bytes=self._burst_bytes
-        )
-        return layout.bursts
+        return bursts_in_block(shape.channels, shape.extent, bits, self._burst_bytes, block)
 
 
 def _is_flattened(network: Workload, layer: AnyLayer) -> bool:

@@ -125,14 +125,16 @@ def fewest_bursts_block(
     """
     if extent == (1, 1, 1):
         return channels
+    sizes = block_sizes(block, channels)
+    return min(sizes, key=lambda size: (bursts_in_block(channels, extent, element_bits, burst_bytes, size), size))
 
-    def bursts(size: int) -> int:
-        layout = Layout(
-            channels=channels, extent=extent, block=size, element_bits=element_bits, burst_bytes=burst_bytes
-        )
-        return layout.bursts
 
-    return min(block_sizes(block, channels), key=lambda size: (bursts(size), size))
+def bursts_in_block(
+    channels: int, extent: tuple[int, int, int], element_bits: int, burst_bytes: int, block: int
+) -> int:
+    """Return the bursts of a whole tensor in a ``block``, negative for packed rows."""
+    layout = Layout(channels=channels, extent=extent, block=block, element_bits=element_bits, burst_bytes=burst_bytes)
+    return layout.bursts
 
 
 class Boxes(Value, frozen=True, kw_only=True, dict=True, gc=True):

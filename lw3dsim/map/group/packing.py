@@ -84,9 +84,7 @@ def sum_plane(rows: Rows, h: Cuts, w: Cuts, j: int, k: int, tensor: int, is_once
 
 
 @kernel
-def stores_less(
-    h: Cuts, w: Cuts, ways_h: int, smaller: int, own: int, k: int, lines: Lines, frames: Lines
-) -> bool:  # fmt: skip
+def stores_less(h: Cuts, w: Cuts, ways_h: int, smaller: int, own: int, k: int, lines: Lines, frames: Lines) -> bool:
     """Return whether a tensor as of one place may move fewer bursts than as of its ``own``, W cut in way k."""
     if len(frames.bursts) == 0:
         return lines.bursts[smaller * len(w.tile) + k] < lines.bursts[own * len(w.tile) + k]

@@ -203,8 +203,9 @@ def simulate(asked: Simulation) -> Result:
 def execute(asked: Execution) -> ExecutionResult:
     """Run random tensors through the mapped schedules of a network, layer after layer.
 
-    Each layer is compared with a direct computation on the same inputs: integers in full, floats in float64. An integer
-    ``dtype`` sets the operand widths of the accelerator; sums are as wide, and overflow, as its ``precision`` says.
+    Each layer is compared with a direct computation on the same inputs: integers in full, floats in float64. Integers
+    have the widths of the accelerator, or of the network where it says any; ``dtype`` int8 or int16 sets these. Sums
+    are as wide, and overflow, as ``precision`` of the accelerator says.
     Between integer layers the vector unit shifts values back to the operand width. ``fusion`` "auto" and ``mapping``
     execute what ``simulate`` would simulate; within a fused group, values are shifted as they would be layer by layer.
     With ``clips`` several run one after another; where layers keep state (``stream_state``), the direct computation is

@@ -22,7 +22,7 @@ from run import FULL, HERE, SIZE, Plan, Task, folder_of, write
 
 from lw3dsim.arithmetic.arrays import as_arrays
 from lw3dsim.arithmetic.noise import combined_db
-from lw3dsim.arithmetic.number import number_named
+from lw3dsim.arithmetic.number import integers
 from lw3dsim.learn.examination import Examination
 from lw3dsim.learn.prediction import estimated
 from lw3dsim.learn.scoring import with_weights
@@ -82,7 +82,7 @@ def rows_of(
     examination = Examination(
         with_weights(prepare(Request(workload=network, weights=arrays))),
         source_of(network),
-        number_named("int8"),
+        integers(8),
         clips=CLIPS,
         calibration=CALIBRATION,
     )

@@ -17,8 +17,7 @@ Reduction = Literal["sum", "product", "max", "avg", "trg", "softmax", "layer_nor
 class Computation:
     """What a layer computes: its kind of reduction, activation, weights (N, C/groups, K, R, S) and bias (N).
 
-    Integers are shifted right by ``shift`` bits before an activation is looked up, in a table of numbers of
-    ``table_bits``, or of as many as others have. An average is divided by
+    Integers are shifted right by ``shift`` bits before an activation is looked up. An average is divided by
     ``divisors`` (T, H, W), a running mean by the number of its frames and of ``frames_before``, in clips before. What
     takes channels together does so in ``groups`` of them; ``epsilon`` is that of a norm.
     """
@@ -28,7 +27,6 @@ class Computation:
     bias: Tensor | None
     activation: str = "none"
     shift: int = 0
-    table_bits: int = 0
     divisors: Tensor | None = None
     groups: int = 1
     epsilon: float = 0

@@ -52,7 +52,7 @@ def compute(
 ) -> Tensor:
     """Return the output (C, T, H, W) of ``layer`` before requantisation; floats are computed in float64."""
     before, function = sums(layer, sources, weights, bias, number), function_of(layer)
-    return activated(before, function, number, shift_before(before, function, number))
+    return activated(before, function, number.made, shift_before(before, function, number.made))
 
 
 def computation_of(layer: AnyLayer, shape: Shape, weights: Tensor | None, bias: Tensor | None) -> Computation:
@@ -247,7 +247,7 @@ def _positions(
 
 def _work_type(number: Number, terms: int) -> str:
     """Return the type in which sums of so many products are exact, floats where they can be: they multiply faster."""
-    return number.working_type(number.largest**2 * terms) if number.is_integer else "float64"
+    return number.working_type(number.largest_product * terms) if number.is_integer else "float64"
 
 
 def _pool(layer: Pool3d, values: Tensor, number: Number) -> Tensor:

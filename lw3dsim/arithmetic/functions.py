@@ -80,13 +80,8 @@ def activated(values: Tensor, function: str, number: Number, shift: int) -> Tens
 
 
 def looked_up(values: Tensor, computation: Computation, number: Number) -> Tensor:
-    """Return the activation of a computation of ``values``, with its shift, and in the width of its table."""
-    return activated(values, computation.activation, in_table(computation, number), computation.shift)
-
-
-def in_table(computation: Computation, number: Number) -> Number:
-    """Return the numbers that a computation looks up, of as many bits as its others where it says none."""
-    return number.in_bits(computation.table_bits or number.bits)
+    """Return the activation of a computation of ``values``, with its shift, in the width of what is made."""
+    return activated(values, computation.activation, number.made, computation.shift)
 
 
 @cache
@@ -124,7 +119,8 @@ class Channels(NamedTuple):
 def softmax(values: Tensor, among: Channels, number: Number) -> Tensor:
     """Return the softmax of ``values`` among the channels of their groups, at the same positions.
 
-    Integer operands are codes, as above, and so is the result; powers are looked up, their sum is exact.
+    Integer operands are codes, as above, and so is the result, of as many bits as what is made; powers are looked up,
+    their sum is exact.
     """
     whole = among.by_group()
     largest = whole.max(axis=1)
@@ -133,7 +129,7 @@ def softmax(values: Tensor, among: Channels, number: Number) -> Tensor:
         total = np.exp(whole - largest[:, None]).sum(axis=1)
         return np.asarray(np.exp(values - own) / among.own(total, len(values)))
     total = among.own(_power(largest[:, None] - whole, number).sum(axis=1), len(values))
-    return np.asarray((2 * _power(own - values, number) * number.largest + total) // (2 * total))
+    return np.asarray((2 * _power(own - values, number) * number.made.largest + total) // (2 * total))
 
 
 def layer_norm(values: Tensor, among: Channels, number: Number, epsilon: float) -> Tensor:
@@ -150,8 +146,9 @@ def layer_norm(values: Tensor, among: Channels, number: Number, epsilon: float) 
     if not number.is_integer:
         return np.asarray((values - mean) / np.sqrt(variance + epsilon)).astype(values.dtype, copy=False)
     quotients = (values - mean) / np.sqrt(np.where(variance > 0, variance, 1))
-    step = RANGE / 2 ** (number.bits - 1)
-    return np.asarray(np.clip(np.rint(quotients / step), -number.largest, number.largest).astype(np.int64))
+    made = number.made
+    codes = np.rint(quotients / (RANGE / 2 ** (made.bits - 1)))
+    return np.asarray(np.clip(codes, -made.largest, made.largest).astype(np.int64))
 
 
 def among_channels(computation: Computation, values: Tensor, among: Channels, number: Number) -> Tensor:

@@ -108,8 +108,7 @@ def execute_group(
         _run_step(group, runs[i], axes, at, i, channels)
         _box(tensors[i + 1].there, axes, at, i + 1)[channels] = True
         if i + 1 < len(group.stages):
-            made = number.in_bits(group.stages[i].output_bits)
-            _shift(_box(tensors[i + 1].values, axes, at, i + 1)[channels], computation.shifts[i], made)
+            _shift(_box(tensors[i + 1].values, axes, at, i + 1)[channels], computation.shifts[i], runs[i].number.made)
         if i + 1 in stored:
             _store(tensors[i + 1], stored[i + 1], axes, at, i + 1, channels)
     if not all((written == 1).all() for written in (runs[-1].written, *(one.written for one in stored.values()))):
@@ -156,12 +155,12 @@ def _execution(
     return Execution(
         problem=stage,
         machine=machine,
-        number=number,
+        number=number.of(stage),
         computation=computation.computations[i],
         sources=sources,
         output=tensors[i + 1].values,
         written=np.zeros(tensors[i + 1].values.shape, dtype=np.int32),
-        operands=make_operands(stage, number) if stage.algorithm.is_winograd else None,
+        operands=make_operands(stage, number.of(stage)) if stage.algorithm.is_winograd else None,
     )
 
 

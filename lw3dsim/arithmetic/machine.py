@@ -148,7 +148,7 @@ def _direct_type(run: Execution) -> str:
     if run.computation.reduction != "sum" or run.computation.weights is None:
         return "int64" if run.number.is_integer else run.number.dtype
     taps = run.problem.algorithm.taps
-    return run.number.working_type(2 * run.number.largest**2 * run.problem.c * taps)
+    return run.number.working_type(2 * run.number.largest_product * run.problem.c * taps)
 
 
 def _outside(run: Execution) -> float:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lw3dsim.base.values import Value, replace
-from lw3dsim.errors import unknown
 
 if TYPE_CHECKING:
     from lw3dsim.algebra.winograd import PointSet
+    from lw3dsim.machine.problem import Problem
 
 Tensor = NDArray[Any]
 
@@ -21,11 +21,16 @@ EXACT_IN_INT = 2**63
 
 
 class Number(Value, frozen=True, kw_only=True):
-    """``bits`` of a signed integer operand, or 0 for floating point of type ``dtype``."""
+    """``bits`` of a signed integer operand, or 0 for floating point of type ``dtype``.
+
+    What a layer makes has ``made_bits`` and its weights have ``factor_bits``; 0: as many as what it reads.
+    """
 
     name: str
     bits: int
     dtype: str
+    made_bits: int = 0
+    factor_bits: int = 0
 
     @property
     def is_integer(self) -> bool:
@@ -37,9 +42,24 @@ class Number(Value, frozen=True, kw_only=True):
         """Largest magnitude of an integer operand; the range is symmetric."""
         return int(2 ** (self.bits - 1) - 1)
 
+    @property
+    def largest_product(self) -> int:
+        """Largest magnitude of a product of an integer operand and a weight."""
+        return self.largest * int(2 ** ((self.factor_bits or self.bits) - 1) - 1)
+
+    @property
+    def made(self) -> Number:
+        """The numbers that a layer makes."""
+        return self.in_bits(self.made_bits or self.bits)
+
     def in_bits(self, bits: int) -> Number:
-        """Return integers of so many ``bits``, or of as many as these have where that is less; of floats themselves."""
-        return replace(self, bits=min(self.bits, bits)) if self.is_integer else self
+        """Return integers of so many ``bits``; of floats themselves."""
+        return integers(bits) if self.is_integer else self
+
+    def of(self, problem: Problem) -> Number:
+        """Return integers as wide as what a layer reads, makes and multiplies by; of floats themselves."""
+        made, factors = problem.output_bits, problem.factor_bits
+        return replace(self.in_bits(problem.activation_bits), made_bits=made, factor_bits=factors)
 
     @property
     def points(self) -> PointSet:
@@ -53,22 +73,23 @@ class Number(Value, frozen=True, kw_only=True):
         return "float64" if bound < EXACT_IN_FLOAT else "int64" if bound < EXACT_IN_INT else "object"
 
 
+def integers(bits: int) -> Number:
+    """Return integers of so many ``bits``."""
+    return Number(name=f"int{bits}", bits=bits, dtype="int64")
+
+
 NUMBERS = {
     number.name: number
     for number in (
-        Number(name="int8", bits=8, dtype="int64"),
-        Number(name="int16", bits=16, dtype="int64"),
+        integers(8),
+        integers(16),
         Number(name="float32", bits=0, dtype="float32"),
         Number(name="float64", bits=0, dtype="float64"),
     )
 }
-
-
-def number_named(name: str) -> Number:
-    """Return the kind of number called ``name``; raise InputError for an unknown one."""
-    if name not in NUMBERS:
-        raise unknown("dtype", name, NUMBERS)
-    return NUMBERS[name]
+# In place of a name of these: integers in the widths of the accelerator and of the network.
+OWN_WIDTHS = "int"
+DTYPES = (OWN_WIDTHS, *NUMBERS)
 
 
 def random_tensor(shape: tuple[int, ...], number: Number, random: np.random.Generator, scale: float = 1.0) -> Tensor:

@@ -94,7 +94,7 @@ def make_operands(problem: Problem, number: Number, shifts: Shifts | None = None
             BT=arrays[0], G=arrays[1], AT=arrays[2], scale=1, work=number.dtype, data_shift=none, weight_shift=none
         )
     shifts = shifts or worst_case(problem, number)
-    bound = number.largest**2 * problem.c * algorithm.taps * worst_growth(BT, G, AT)
+    bound = number.largest_product * problem.c * algorithm.taps * worst_growth(BT, G, AT)
     work = number.working_type(2 * bound)
     arrays = [tuple(np.array(integers(m), dtype=np.int64).astype(work) for m in group) for group in (BT, G, AT)]
     return Operands(

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec.structs import asdict
 
 from lw3dsim.arithmetic.noise import Power, estimated_db, sqnr_db
-from lw3dsim.arithmetic.number import NUMBERS
+from lw3dsim.arithmetic.number import integers
 from lw3dsim.arithmetic.operands import observed, worst_case
 from lw3dsim.errors import InputError, one_line
 
@@ -52,7 +52,8 @@ class Calibrated(NamedTuple):
 
     def estimated_db(self, layer: str, problem: Problem, precision: Precision) -> float | None:
         """Return the SQNR of a layer, None where it is exact. Raises InputError where a narrow one was not seen."""
-        if problem.may_overflow or not is_narrowed(problem, NUMBERS["int8"]):
+        number = integers(problem.activation_bits)
+        if problem.may_overflow or not is_narrowed(problem, number):
             return sqnr_db(problem)
         label = problem.algorithm.label
         if problem.activation_bits != self.bits:
@@ -65,7 +66,7 @@ class Calibrated(NamedTuple):
                 "algorithm and tile, or leave it out"
             )
         seen = self.seen[layer, label]
-        return estimated_db(problem, shifts_of(problem, NUMBERS["int8"], precision, seen), seen.power)
+        return estimated_db(problem, shifts_of(problem, number, precision, seen), seen.power)
 
 
 def calibrated_of(arrays: Arrays) -> Calibrated:

@@ -26,6 +26,7 @@ def command(workload: str, run: Options, out: str | None, form: str, show: Show)
 
     Each layer is compared with a direct computation. WORKLOAD is a name or a file.
     """
+    from lw3dsim.arithmetic.number import OWN_WIDTHS
     from lw3dsim.base.output import check_folder, save_texts
     from lw3dsim.base.remembered import remember_mappings
     from lw3dsim.network.execution import execute_prepared
@@ -34,7 +35,7 @@ def command(workload: str, run: Options, out: str | None, form: str, show: Show)
 
     remember_mappings()
     folder = check_folder(out, EXECUTION_FILES) if out is not None else None
-    prepared = prepared_run(make_request(workload, run), in_widths=False)  # but in those of --dtype
+    prepared = prepared_run(make_request(workload, run), in_widths=run.dtype == OWN_WIDTHS)
     with progress_bar(prepared.network.name) as advance:
         result = execute_prepared(prepared, partial(advance, 0))
     tables = execution_tables(result) if form == "table" else []

@@ -14,8 +14,7 @@ import msgspec
 
 from lw3dsim._version import __version__
 from lw3dsim.arithmetic.arrays import as_arrays
-from lw3dsim.arithmetic.number import Number
-from lw3dsim.errors import InputError, OutputError, one_line
+from lw3dsim.errors import OutputError, one_line
 from lw3dsim.explore.space import digest_of
 from lw3dsim.learn.examination import Examination
 from lw3dsim.learn.prediction import estimated
@@ -23,12 +22,14 @@ from lw3dsim.learn.scoring import with_weights
 from lw3dsim.learn.source import check_classes, digest, opened
 from lw3dsim.network.calibration import arithmetic_of
 from lw3dsim.network.pipeline import prepare
+from lw3dsim.network.quantised import number_of
 from lw3dsim.network.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lw3dsim.account.simulated import Unit
+    from lw3dsim.arithmetic.number import Number
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.explore.metrics import Metrics
@@ -74,7 +75,7 @@ class Answering:
 
         Raises InputError where it has no weights or clips, or its integers are of several widths.
         """
-        number = _number(design)
+        number = number_of(design)
         weights = self._folder / examined.weights
         about = (__version__, digest(network), digest_of(weights), examined.settings(), number.bits)
         subject = hashlib.sha256(repr(about).encode()).hexdigest()
@@ -117,17 +118,6 @@ class Answering:
             clips=examined.clips,
             calibration=examined.calibration,
         )
-
-
-def _number(design: Accelerator) -> Number:
-    precision = design.precision
-    bits = precision.activation_bits
-    if precision.weight_bits != bits:
-        raise InputError(
-            f"precision.weight_bits = {precision.weight_bits}: a network is scored in integers of one width, "
-            f"activations have {bits} bits"
-        )
-    return Number(name=f"int{bits}", bits=bits, dtype="int64")
 
 
 class Memory:

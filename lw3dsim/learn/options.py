@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MOVING_DIGITS = "moving_digits"
 SCHEDULES = ("cosine", "step")
 DEVICES = ("auto", "cpu", "cuda")
-INTEGERS = ("int8", "int16")
+INTEGERS = ("int", "int8", "int16")
 
 MAX_EPOCHS = 100_000
 MAX_CLIPS = 10_000_000
@@ -236,8 +236,8 @@ class ScoringOptions(Data):
     )
     dtype: str = parameter(
         partial(as_word, allowed=INTEGERS),
-        "Width of activations and weights.",
-        default="int8",
+        "Width of activations and weights; int: that of accelerator and network.",
+        default="int",
         values=f"[{'|'.join(INTEGERS)}]",
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lw3dsim.arithmetic.number import number_named
+from lw3dsim.arithmetic.number import NUMBERS, OWN_WIDTHS
 from lw3dsim.base.forms import CALIBRATION, CALIBRATION_MARK, replaceable
 from lw3dsim.base.output import write_files
 from lw3dsim.base.parameters import checked_values, declared_by, taking
@@ -17,7 +17,7 @@ from lw3dsim.learn.options import Scoring
 from lw3dsim.learn.source import opened
 from lw3dsim.network.given import given_weights
 from lw3dsim.network.pipeline import map_prepared, prepare
-from lw3dsim.network.quantised import weighty
+from lw3dsim.network.quantised import number_of, weighty
 from lw3dsim.network.request import Design, Options, make_request
 from lw3dsim.network.widths import with_width
 from lw3dsim.result.scored import ScoredLayer, ScoreRecord
@@ -49,7 +49,7 @@ def score(asked: Scoring) -> ScoreRecord:
     examination = Examination(
         with_weights(prepared),
         source,
-        number_named(checked["dtype"]),
+        number_of(prepared.design),
         clips=checked["clips"],
         calibration=checked["calibration"],
         workers=checked["workers"],
@@ -64,7 +64,7 @@ def score(asked: Scoring) -> ScoreRecord:
         arch=prepared.design.name,
         transforms=tuple(prepared.network.transforms),
         algorithm=prepared.request.algorithm,
-        dtype=checked["dtype"],
+        dtype=number_of(prepared.design).name,
         shifts=precision.shifts,
         per=precision.shifts_per,
         data=source.name,
@@ -89,7 +89,9 @@ def _prepared(asked: Scoring, classes: int) -> Prepared:
         if getattr(request, name) != plain:
             raise ArgumentError(name, getattr(request, name), f"a network is scored with {plain!r} alone; leave it out")
     prepared = prepare(request)
-    return replace(prepared, design=with_width(prepared.design, number_named(request.dtype)))
+    if request.dtype == OWN_WIDTHS:
+        return prepared
+    return replace(prepared, design=with_width(prepared.design, NUMBERS[request.dtype]))
 
 
 def with_weights(prepared: Prepared) -> Weighty:

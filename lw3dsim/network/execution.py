@@ -13,10 +13,10 @@ from lw3dsim.algebra.winograd import signed_bits
 from lw3dsim.arithmetic.clips import FRAMES, by_clip, carrying, joined, sources_by_clip, without_sums
 from lw3dsim.arithmetic.computation import largest
 from lw3dsim.arithmetic.direct import computation_of, compute, factors, shift_before, sums
-from lw3dsim.arithmetic.functions import in_table, looked_up, unit_of_codes
+from lw3dsim.arithmetic.functions import looked_up, unit_of_codes
 from lw3dsim.arithmetic.fused import GroupComputation, execute_group
 from lw3dsim.arithmetic.machine import execute as execute_schedule
-from lw3dsim.arithmetic.number import Number, Tensor, coded, number_named, random_tensor, shift_of, shifted
+from lw3dsim.arithmetic.number import Number, Tensor, coded, random_tensor, shift_of, shifted
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Gate, LayerNorm, Matmul, Mul, ScaledNorm, Softmax
@@ -26,7 +26,7 @@ from lw3dsim.machine.problem import width_note
 from lw3dsim.network.difference import compared, worse
 from lw3dsim.network.given import given_inputs, given_weights, weight_size
 from lw3dsim.network.pipeline import map_prepared
-from lw3dsim.network.widths import at_most, layers_in_widths, with_width
+from lw3dsim.network.widths import in_numbers, name_of
 from lw3dsim.result.executed import ExecutedLayer, ExecutionResult, Outputs
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule, stage_machines
@@ -48,8 +48,9 @@ if TYPE_CHECKING:
 class Bench:
     """What an execution works with, and what it has got so far.
 
-    Tensors by name, what a step of each stands for, and the layers whose weights were not drawn. ``clips`` run one
-    after another, as a stream; of a batch there are as many streams.
+    Tensors by name, what a step of each stands for, and the layers whose weights were not drawn. Tensors hold
+    ``number`` where they say no width of their own. ``clips`` run one after another, as a stream; of a batch there are
+    as many streams.
     """
 
     network: Workload
@@ -71,7 +72,7 @@ class Bench:
         return of_clip * self.network.batch * (1 if layer.name in self.network.states else self.clips)
 
     def number_of(self, tensor: str) -> Number:
-        """Return the numbers that a tensor holds: integers of its width, if that is less than the width of others."""
+        """Return the numbers that a tensor holds: integers of its width, where it has one of its own."""
         return self.number.in_bits(self.network.tensor_bits.get(tensor, self.number.bits))
 
     def number_of_weights(self, layer: AnyLayer) -> Number:
@@ -93,9 +94,8 @@ class Bench:
 
 def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | None = None) -> ExecutionResult:
     """Execute what was asked for; see :func:`execute`."""
-    request, network, number = prepared.request, prepared.network, number_named(prepared.request.dtype)
-    design = with_width(prepared.design, number)
-    network = at_most(layers_in_widths(network, design, request.overrides), number.bits)
+    request = prepared.request
+    design, network, number = in_numbers(prepared.design, prepared.network, request.dtype, request.overrides)
     bench = Bench(
         network=network,
         design=design,
@@ -122,7 +122,7 @@ def execute_prepared(prepared: Prepared, progress: Callable[[int, int], None] | 
     return ExecutionResult(
         workload=network.name,
         arch=design.name,
-        dtype=request.dtype,
+        dtype=name_of(number, design.precision),
         seed=request.seed,
         transforms=tuple(network.transforms),
         algorithm=request.algorithm,
@@ -171,7 +171,7 @@ def _executed(work: Work, unit: Unit, bench: Bench) -> tuple[Tensor, ExecutedLay
 
 @_executed.register(LayerWork)
 def _executed_layer(work: LayerWork, unit: Unit, bench: Bench) -> tuple[Tensor, ExecutedLayer]:
-    layer, problem, number = unit.layers[0], work.problem, bench.number
+    layer, problem, number = unit.layers[0], work.problem, bench.number.of(work.problem)
     sources = [bench.tensors[name] for name in layer.inputs]
     computation = _computation(bench, layer, bench.tensors)
     reference, computation = referenced(layer, sources, computation, number, bench.streams(layer))
@@ -211,7 +211,7 @@ def _ran_clip_by_clip(
         if sums and ran:
             given = [carrying(read[0], ran[-1][0], streams, sums)]
         own = replace(own, frames_before=before if sums else 0)
-        ran.append(execute_schedule(problem, mapping, schedule, machine, bench.number, own, given))
+        ran.append(execute_schedule(problem, mapping, schedule, machine, bench.number.of(problem), own, given))
     return joined([without_sums(made, streams, sums) for made, _ in ran]), largest([one for _, one in ran])
 
 
@@ -222,10 +222,10 @@ def _executed_group(work: GroupWork, unit: Unit, bench: Bench) -> tuple[Tensor, 
     computations, shifts, known = [], [], dict(tensors)
     first = unit.layers[0]
     reference = known[first.inputs[0]]
-    for layer in unit.layers:
+    for layer, problem in zip(unit.layers, work.group.stages, strict=True):
         computation = _computation(bench, layer, known)
         sources = [known[name] for name in layer.inputs]
-        reference, computation = referenced(layer, sources, computation, number, bench.streams(layer))
+        reference, computation = referenced(layer, sources, computation, number.of(problem), bench.streams(layer))
         _note_step(bench, layer, computation, reference)
         made = bench.number_of(layer.name)
         known[layer.name] = _requantised(reference, made)
@@ -284,7 +284,7 @@ def _computation(bench: Bench, layer: AnyLayer, tensors: Mapping[str, Tensor]) -
         bias = np.zeros(size[0]) if given.bias is None else given.bias
         if bench.number.is_integer and bias.dtype.kind == "f":
             most = 2 ** (bench.design.precision.accumulator_bits - 1) - 1
-            data = unit_of_codes("layer_norm", bench.number) if isinstance(layer, ScaledNorm) else None
+            data = unit_of_codes("layer_norm", bench.number_of(layer.name)) if isinstance(layer, ScaledNorm) else None
             data = bench.steps[layer.inputs[0]] if data is None else data
             bias = np.clip(np.rint(bias / (step * data)), -most, most).astype(np.int64)
         bias = bias.astype(weights.dtype)
@@ -302,7 +302,7 @@ def _note_step(bench: Bench, layer: AnyLayer, computation: Computation, referenc
     own = math.prod(steps) if isinstance(layer, Gate | Matmul | Mul) else max(steps)
     own *= bench.steps.get(f"{layer.name} weights", 1.0)
     own *= layer.scale if isinstance(layer, Matmul) else 1.0
-    unit = unit_of_codes(_looked_up(layer, computation.activation), bench.number)
+    unit = unit_of_codes(_looked_up(layer, computation.activation), bench.number_of(layer.name))
     if isinstance(layer, ScaledNorm) and unit is not None:
         unit *= bench.steps.get(f"{layer.name} weights", 1.0)
     bench.steps[layer.name] = (own if unit is None else unit) * 2.0 ** shift_of(reference, bench.number_of(layer.name))
@@ -353,7 +353,7 @@ def referenced(
     """
     each = zip(by_clip(sources, streams), of_clips(layer, computation, streams), strict=True)
     before = joined([sums(layer, stream, own.weights, own.bias, number) for stream, own in each])
-    found = replace(computation, shift=shift_before(before, computation.activation, in_table(computation, number)))
+    found = replace(computation, shift=shift_before(before, computation.activation, number.made))
     return looked_up(before, found, number), found
 
 

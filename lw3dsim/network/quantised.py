@@ -16,7 +16,7 @@ import numpy as np
 from lw3dsim.arithmetic.direct import compute, factors, function_of, sums
 from lw3dsim.arithmetic.functions import RANGE, activated, is_table, unit_of_codes
 from lw3dsim.arithmetic.moves import arranged
-from lw3dsim.arithmetic.number import NUMBERS, Number, Tensor
+from lw3dsim.arithmetic.number import NUMBERS, Number, Tensor, integers
 from lw3dsim.arithmetic.scales import Rescale, channel_steps, clipped, codes, rescale, rescaled
 from lw3dsim.describe.moves import Copy, Pad, Rearranged, Slice
 from lw3dsim.describe.products import BatchNorm, Conv3d, Gate, Linear, Matmul
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.arithmetic.operands import Shifts
     from lw3dsim.arithmetic.whole import WholeLayer
+    from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.weights import LayerWeights
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.machine.problem import Problem
@@ -154,6 +155,17 @@ class Weighty(NamedTuple):
                 weight = factors(layer, tensors[layer.inputs[1]]) * (layer.scale if isinstance(layer, Matmul) else 1)
             tensors[layer.name] = compute(layer, [tensors[name] for name in layer.inputs], weight, bias, FLOAT)
         return tensors
+
+
+def number_of(design: Accelerator) -> Number:
+    """Return the integers of a network on ``design``. Raises InputError where activations and weights differ."""
+    precision = design.precision
+    if precision.weight_bits != precision.activation_bits:
+        raise InputError(
+            f"precision.weight_bits = {precision.weight_bits}: a network is scored in integers of one width, "
+            f"activations have {precision.activation_bits} bits"
+        )
+    return integers(precision.activation_bits)
 
 
 def weighty(network: Workload, weights: Mapping[str, LayerWeights]) -> Weighty:

@@ -97,9 +97,9 @@ def _objective(name: str, value: object) -> str:
 
 
 def _dtype(name: str, value: object) -> str:
-    from lw3dsim.arithmetic.number import NUMBERS
+    from lw3dsim.arithmetic.number import DTYPES
 
-    return as_word(name, value, NUMBERS)
+    return as_word(name, value, DTYPES)
 
 
 def as_seed(name: str, value: object) -> int:
@@ -298,7 +298,7 @@ class Clips(Parameters):
 class Tensors(Parameters):
     """The tensors that an execution computes with."""
 
-    dtype: str = parameter(_dtype, "int8, int16, float32 or float64.", default="int8")
+    dtype: str = parameter(_dtype, "int (in its own widths), int8, int16, float32 or float64.", default="int")
     seed: int = parameter(as_seed, "Of clips and weights.", default=0, in_python="0 to 2^32 - 1.")
     weights: PathArgument | Mapping[str, ArrayLike] = parameter(
         _weights,

@@ -6,19 +6,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from lw3dsim.arithmetic.number import NUMBERS, OWN_WIDTHS, integers
 from lw3dsim.base.values import replace
 from lw3dsim.describe.moves import Rearranged
 from lw3dsim.describe.workload import Pad, Pool3d, RunningMean, Slice
+from lw3dsim.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from lw3dsim.arithmetic.number import Number
-    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.accelerator import Accelerator, Precision
     from lw3dsim.describe.workload import AnyLayer, Workload
 
 # Fields of a workload and of a precision alike, and what they are of.
 WIDTHS = {"activation_bits": "activations", "weight_bits": "weights"}
+
+# Integers are executed as far as sums of their products stay below 2^63, and tables of all of them are small.
+MOST_BITS = 16
 
 
 def in_widths(arch: Accelerator, network: Workload, overrides: Sequence[str]) -> Accelerator:
@@ -154,6 +159,40 @@ def _own_notes(network: Workload, run: Accelerator, key: str, *, is_set: bool) -
 
 def _listed(widths: Iterable[int]) -> str:
     return " and ".join(map(str, sorted(set(widths))))
+
+
+def in_numbers(
+    design: Accelerator, network: Workload, dtype: str, overrides: Sequence[str]
+) -> tuple[Accelerator, Workload, Number]:  # fmt: skip
+    """Return what is executed as ``dtype`` says, and the numbers of tensors that say no width of their own.
+
+    Raises InputError for integers that are too wide to be executed.
+    """
+    number = integers(design.precision.activation_bits) if dtype == OWN_WIDTHS else NUMBERS[dtype]
+    if dtype != OWN_WIDTHS:
+        design = with_width(design, number)
+        network = at_most(layers_in_widths(network, design, overrides), number.bits)
+    if number.is_integer:
+        for name, bits in _widths(design.precision, network):
+            if bits > MOST_BITS:
+                raise InputError(
+                    f"{name} = {bits}: integers of up to {MOST_BITS} bits are executed; take fewer, or a dtype of "
+                    f"{', '.join(NUMBERS)}"
+                )
+    return design, network, number
+
+
+def _widths(precision: Precision, network: Workload) -> Iterator[tuple[str, int]]:
+    """Yield all widths of operands, each called by its key."""
+    yield from ((f"precision.{key}", getattr(precision, key)) for key in WIDTHS)
+    for key, several in zip(WIDTHS, (network.tensor_bits, network.kernel_bits), strict=True):
+        yield from ((f"{name}.{key}", bits) for name, bits in several.items())
+
+
+def name_of(number: Number, precision: Precision) -> str:
+    """Return what the numbers of a run are called: activations x weights where these are integers of other widths."""
+    weights = number.in_bits(precision.weight_bits)
+    return number.name if weights == number else f"{number.name} x {weights.name}"
 
 
 def with_width(design: Accelerator, number: Number) -> Accelerator:

@@ -36,7 +36,7 @@ class ExecutionRecord(Record, frozen=True, kw_only=True):
 
     workload: str
     arch: str
-    dtype: Annotated[str, figure("int8, int16, float32 or float64")]
+    dtype: Annotated[str, figure("int and bits, of activations x weights where they differ; float32 or float64")]
     seed: int
     transforms: tuple[str, ...]
     algorithm: str

@@ -29,7 +29,7 @@ class ScoreRecord(Record, frozen=True, kw_only=True):
     arch: str
     transforms: tuple[str, ...]
     algorithm: str
-    dtype: Annotated[str, figure("int8 or int16: width of activations and weights")]
+    dtype: Annotated[str, figure("int and bits: width of activations and weights")]
     shifts: Annotated[str, figure("worst_case or calibrated")]
     per: Annotated[str, figure("tap or tensor: what has a shift of its own")]
     data: str

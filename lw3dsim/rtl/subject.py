@@ -12,8 +12,9 @@ from lw3dsim.arithmetic.fused import GroupComputation, execute_group
 from lw3dsim.arithmetic.machine import execute
 from lw3dsim.arithmetic.moves import arranged
 from lw3dsim.arithmetic.number import Number, Tensor, random_tensor, shift_of, shifted
+from lw3dsim.arithmetic.number import integers as integers_of
 from lw3dsim.base.caches import once
-from lw3dsim.base.values import Value, replace
+from lw3dsim.base.values import Value
 from lw3dsim.describe.buffers import Buffers  # noqa: TC001
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import simulate_schedule
@@ -133,16 +134,12 @@ def adders_of(algorithms: Sequence[Algorithm]) -> tuple[int, int]:
 
 def integers(arch: Accelerator) -> Number:
     """Return the integers that are the activations of ``arch``."""
-    return _of_bits(arch.precision.activation_bits)
+    return integers_of(arch.precision.activation_bits)
 
 
 def operands(arch: Accelerator) -> Number:
     """Return the integers that hold activations and weights of ``arch``, of which either may be the wider."""
-    return _of_bits(max(arch.precision.activation_bits, arch.precision.weight_bits))
-
-
-def _of_bits(bits: int) -> Number:
-    return Number(name=f"int{bits}", bits=bits, dtype="int64")
+    return integers_of(max(arch.precision.activation_bits, arch.precision.weight_bits))
 
 
 def make_subject(
@@ -159,7 +156,7 @@ def make_subject(
     machine = make_machine(problem, arch, mapping.parallel)
     schedule = build_schedule(problem, mapping, arch, clocks)
     timing = simulate_schedule(schedule, clocks, engine)
-    output, _ = execute(problem, mapping, schedule, machine, either, computation, sources)
+    output, _ = execute(problem, mapping, schedule, machine, number.of(problem), computation, sources)
     return Subject(
         name=name, problem=problem, mapping=mapping, parallel=mapping.parallel, machine=machine, buffers=arch.buffers,
         schedule=schedule, trace=timing.trace, cycle_ticks=clocks.cycle_ticks,
@@ -178,14 +175,14 @@ def drawn(network: Workload, unit: Unit, arch: Accelerator, seed: int, engine: s
 def drawn_layer(network: Workload, unit: Unit, arch: Accelerator, seed: int, engine: str) -> Subject:
     """Return a layer of a network on tensors that are drawn; what it gives is held against a direct computation."""
     layer: AnyLayer = unit.layers[0]
-    work, number = unit.run.work, operands(arch)
+    work, number = unit.run.work, integers(arch)
     assert isinstance(work, LayerWork)  # noqa: S101  # groups are drawn by drawn_group
     bench = Bench(network=network, design=arch, number=number, random=np.random.default_rng(seed), given=NOTHING)
-    sources = [random_tensor(tuple(shape), integers(arch), bench.random) for shape in network.input_shapes(layer)]
+    sources = [random_tensor(tuple(shape), number, bench.random) for shape in network.input_shapes(layer)]
     named = dict(zip(layer.inputs, sources, strict=True))
-    made = replace(make_computation(bench, layer, named), table_bits=arch.precision.activation_bits)
+    made = make_computation(bench, layer, named)
     before = clip_before(work.problem, sources, bench)
-    one = seen_of_clip(layer, work.problem, before, sources, made, number)
+    one = seen_of_clip(layer, work.problem, before, sources, made, number.of(work.problem))
     subject = make_subject(
         unit.name, work.problem, work.mapping, unit.run.design(arch), one.computation, one.sources, engine
     )
@@ -228,14 +225,14 @@ def seen_of_clip(
 
 def drawn_group(network: Workload, unit: Unit, arch: Accelerator, seed: int, engine: str) -> GroupSubject:
     """Return a fused group on tensors that are drawn."""
-    work, number, layers = unit.run.work, operands(arch), unit.layers
+    work, number, layers = unit.run.work, integers(arch), unit.layers
     assert isinstance(work, GroupWork)  # noqa: S101  # layers are drawn by drawn_layer
     bench = Bench(network=network, design=arch, number=number, random=np.random.default_rng(seed), given=NOTHING)
     made, known = {layer.name for layer in layers}, dict[str, Tensor]()
     for layer in layers:
         for name, shape in zip(layer.inputs, network.input_shapes(layer), strict=True):
             if name not in made:
-                known[name] = random_tensor(tuple(shape), integers(arch), bench.random)
+                known[name] = random_tensor(tuple(shape), number, bench.random)
     # Only how many frames a tensor has is looked at.
     shapes = {layer.name: np.zeros(tuple(network.shapes[layer.name])) for layer in layers}
     computations = [make_computation(bench, layer, known | shapes) for layer in layers]
@@ -257,20 +254,21 @@ def make_group(
 
     The first may look back at frames of the clip ``before``.
     """
-    number, narrow, clocks, tensors = operands(arch), integers(arch), make_clocks(arch), dict(known)
+    number, clocks, tensors = integers(arch), make_clocks(arch), dict(known)
     machines, stages = stage_machines(work.group, work.mapping, arch), list[Stage]()
     adders = adders_of([stage.algorithm for stage in work.group.stages])
     each = zip(layers, computations, machines, work.group.stages, work.mapping.parallel, strict=True)
     for layer, computation, machine, problem, parallel in each:
         sources = [tensors[one] for one in layer.inputs]
         looked = before if not stages else ()
-        one = seen_of_clip(layer, problem, looked, sources, replace(computation, table_bits=narrow.bits), number)
-        shift = shift_of(one.output, narrow)
-        tensors[layer.name] = shifted(one.output, shift, narrow)
+        one = seen_of_clip(layer, problem, looked, sources, computation, number.of(problem))
+        shift = shift_of(one.output, number)
+        tensors[layer.name] = shifted(one.output, shift, number)
         stages.append(
             Stage(
-                name=layer.name, problem=problem, parallel=parallel, machine=machine, adders=adders, number=narrow,
-                operands=number, computation=one.computation, sources=one.sources, output=one.output, shift=shift,
+                name=layer.name, problem=problem, parallel=parallel, machine=machine, adders=adders, number=number,
+                operands=operands(arch), computation=one.computation, sources=one.sources, output=one.output,
+                shift=shift,
             )
         )  # fmt: skip
     schedule = build_group_schedule(work.group, work.mapping, arch, clocks)

@@ -39,7 +39,7 @@ RIGHT: dict[str, tuple[str, ...]] = {
     "mapping": ("map.yaml",),
     "names": ("a", "b", "c"),
     "cases": ("a:", "b: --m1 2", "c: --fusion auto", "d: --transform fsb --algorithm hfa"),
-    "dtype": ("int8", "int16", "float32", "float64"),
+    "dtype": ("int", "int8", "int16", "float32", "float64"),
     "preset": PRESETS,
     "trace": ("trace.csv",),
     "source": ("res", "res/result.json"),

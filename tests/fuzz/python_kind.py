@@ -48,7 +48,7 @@ RIGHT: dict[str, tuple[str, ...]] = {
     "fusion": ("'off'", "'auto'"),
     "objective": ("'latency'", "'energy'", "'edp'", "'dram_bytes'", "'dram_bytes_only'"),
     "mapping": ("None", "'map.yaml'", "Path('map.yaml')"),
-    "dtype": ("'int8'", "'int16'", "'float32'", "'float64'"),
+    "dtype": ("'int'", "'int8'", "'int16'", "'float32'", "'float64'"),
     "seed": ("0", "7", "2**32 - 1"),
     "weights": ("'file'", "'random'", "{}"),
     "inputs": ("None", "{}"),

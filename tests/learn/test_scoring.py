@@ -118,12 +118,22 @@ def test_the_command_writes_what_the_function_returns(trained, tmp_path, cli):
     assert "holds text, not a score" in refused.stderr
 
 
+def test_integers_have_the_bits_of_the_accelerator_unless_others_are_asked_for(trained):
+    net, weights = trained
+    few = {"precision.activation_bits": 3, "precision.weight_bits": 3}
+    scores = [score(net, weights=weights, **NESTED, **how) for how in ({}, {"overrides": few}, {"dtype": "int16"})]
+    assert [one.dtype for one in scores] == ["int8", "int3", "int16"]
+    assert scores[1].sqnr_db < scores[0].sqnr_db - 20 < scores[2].sqnr_db - 40
+    assert score(net, weights=weights, **NESTED, overrides=few, dtype="int8") == scores[0]
+
+
 def test_what_cannot_be_scored_is_refused(trained, cli):
     net, weights = trained
     for changed, says in (
         ({"fusion": "auto"}, "fusion = 'auto': a network is scored with 'off' alone"),
         ({"batch": 2}, "batch = 2: a network is scored with 1 alone"),
         ({"overrides": ["precision.shifts=some"]}, "precision.shifts"),
+        ({"overrides": ["precision.weight_bits=4"]}, "precision.weight_bits = 4: .* activations have 8 bits"),
         ({"weights": {"a.weight": np.zeros((8, 1, 3, 3, 3))}}, r"weights: b\.weight is missing"),
         ({"workload": "c3d_small"}, r"unknown weights 'a\.norm\.bias'"),
     ):

@@ -146,7 +146,7 @@ def subject_of(problem, mapping, activation, arch, seed=0):
     source = random_tensor((problem.input_channels, *problem.inp), number, rng)
     if is_table(activation, number):
         plain = make_subject("x", problem, mapping, arch, replace(computation, activation="none"), [source])
-        computation = replace(computation, shift=shift_of(plain.output, number), table_bits=number.bits)
+        computation = replace(computation, shift=shift_of(plain.output, number))
     return make_subject("x", problem, mapping, arch, computation, [source])
 
 

@@ -10,7 +10,6 @@ from paper import problem_of, tiles
 from lw3dsim.arithmetic.direct import computation_of
 from lw3dsim.arithmetic.moves import arranged
 from lw3dsim.arithmetic.number import random_tensor
-from lw3dsim.base.values import replace
 from lw3dsim.describe.workload import Activation, Add, Concat, Mul, Pad, Pool3d, RunningMean, Shape, Slice, Trg
 from lw3dsim.network.execution import referenced
 from lw3dsim.rtl.subject import integers, make_subject
@@ -62,8 +61,7 @@ def vector_subject(seed, arch):
         *(draw.randint(1, out) for out in problem.out[1:]),
     )  # fmt: skip
     sources = [random_tensor((one.channels, *one.extent), number, rng) for one in shapes]
-    made = replace(computation_of(layer, shape, None, None), table_bits=number.bits)
-    wanted, computation = referenced(layer, sources, made, number)
+    wanted, computation = referenced(layer, sources, computation_of(layer, shape, None, None), number.of(problem))
     subject = make_subject("x", problem, mapping, arch, computation, arranged(layer, sources))
     assert np.array_equal(subject.output, wanted)
     return subject

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.arguments import as_integer, as_names, as_path, as_truth, check_callback
-from lw3dsim.base.parameters import parameter, strict, taking
+from lw3dsim.base.calls import strict, strict_methods
+from lw3dsim.base.parameters import parameter, taking
 from lw3dsim.base.values import replace
 from lw3dsim.comparison.compare import Comparison as Compared
 from lw3dsim.comparison.compare import compare as compare_cases
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from lw3dsim.traced import Traced
 
 
+@strict_methods
 class Result(Record):
     """What a workload costs on an accelerator, and a page of it.
 
@@ -81,6 +83,7 @@ class Result(Record):
         _write_page(path, result_page(self))
 
 
+@strict_methods
 class Comparison(Compared):
     """The results of several cases of one workload, in order, and a page of them."""
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from lw3dsim.arguments import as_optional_path, as_path, as_path_or, check_callback
+from lw3dsim.base.calls import strict
 from lw3dsim.base.forms import PAGE
 from lw3dsim.base.output import check_file, write_text
-from lw3dsim.base.parameters import Parameters, checked_values, declared_by, parameter, strict, taking
+from lw3dsim.base.parameters import Parameters, checked_values, declared_by, parameter, taking
 from lw3dsim.explore.export import points_table, write_points
 from lw3dsim.explore.hiring import hired
 from lw3dsim.explore.page import study_page

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lw3dsim.arguments import as_integer, as_path
+from lw3dsim.base.calls import strict_methods
 from lw3dsim.base.forms import MAPPING
 from lw3dsim.base.output import write_text
 from lw3dsim.network.layouts import layouts_of
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 MAX_WIDTH = 10_000
 
 
+@strict_methods
 @dataclass(frozen=True, kw_only=True)
 class Mappings:
     """The mappings of a network's layers and fused groups on an accelerator, in order."""

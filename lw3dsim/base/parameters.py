@@ -10,22 +10,16 @@ from __future__ import annotations
 import inspect
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, dataclass_transform
 
-from lw3dsim.errors import InputError, short, suggest
+from lw3dsim.base.calls import Answer, Given, bound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Iterator
 
     Check = Callable[[str, object], object]
 
-Given = ParamSpec("Given")
 Asked = TypeVar("Asked")
-Answer = TypeVar("Answer")
-
-
-class CallError(InputError, TypeError):
-    """A call with arguments that a function does not take, or without one that it needs."""
 
 
 class Said(NamedTuple):
@@ -88,7 +82,7 @@ class Parameters:
         dataclass(init=False, repr=False, eq=False, kw_only=True)(cls)
 
     def __init__(self, *given: object, **named: object) -> None:
-        vars(self).update(_bound(list(_signature(type(self))), type(self).__name__, given, named))
+        vars(self).update(bound(list(_signature(type(self))), type(self).__name__, given, named))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise FrozenInstanceError(f"cannot assign to field {name!r}")
@@ -116,46 +110,13 @@ def declared_by(kind: type[Parameters]) -> tuple[Field[Any], ...]:
     return tuple(sorted(fields(kind), key=lambda declared: declared.kw_only is True))  # type: ignore[arg-type]  # a dataclass
 
 
-def _bound(
-    takes: Collection[inspect.Parameter], called: str, given: tuple[object, ...], named: dict[str, object]
-) -> dict[str, Any]:
-    """Return every parameter of a call of what is ``called`` so. Raises CallError for arguments that it has not."""
-    names = [each.name for each in takes]
-    places = [each.name for each in takes if each.kind is not each.KEYWORD_ONLY]
-    if len(given) > len(places):
-        raise CallError(f"{called} takes {len(places)} arguments by place, not {len(given)}; name those after them")
-    values = dict(zip(places, given, strict=False))
-    for name in named:
-        if name not in names:
-            raise CallError(f"{called} takes no argument {short(name)}; {suggest(name, names)}")
-        if name in values:
-            raise CallError(f"{called}: {name} is given by its place and by its name; keep one")
-    values |= named
-    for each in takes:
-        if each.name not in values and each.default is each.empty:
-            raise CallError(f"{called}: {each.name} is missing; give it")
-    return {each.name: values.get(each.name, each.default) for each in takes}
-
-
-def strict(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
-    """Refuse calls of ``function`` that its parameters do not allow in a sentence, as :func:`taking` does."""
-
-    @wraps(function)
-    def call(*given: Given.args, **named: Given.kwargs) -> Answer:
-        _bound(takes, function.__name__, given, named)
-        return function(*given, **named)
-
-    takes = inspect.signature(function).parameters.values()
-    return call
-
-
 def taking(kind: Callable[Given, Asked]) -> Callable[[Callable[[Asked], Answer]], Callable[Given, Answer]]:
     """Give a function of one value of ``kind`` the parameters of ``kind``, which a call of it makes the value of."""
 
     def decorate(function: Callable[[Asked], Answer]) -> Callable[Given, Answer]:
         @wraps(function)
         def call(*given: Given.args, **named: Given.kwargs) -> Answer:
-            return function(declaring(**_bound(list(_signature(declaring)), function.__name__, given, named)))
+            return function(declaring(**bound(list(_signature(declaring)), function.__name__, given, named)))
 
         returns = inspect.signature(function).return_annotation
         call.__signature__ = declaring.__signature__.replace(return_annotation=returns)  # type: ignore[attr-defined]  # as inspect reads it

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Generic, TypeVar, cast
 import msgspec
 from msgspec import Meta
 
+from lw3dsim.base.calls import strict_methods
 from lw3dsim.errors import NameInputError, short, suggest
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ UNITS = {
 }
 
 
+@strict_methods
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A record. Values are attributes; where a name is at hand, ``record[name]`` reads them as well.
 
@@ -132,6 +134,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 Part = TypeVar("Part")
 
 
+@strict_methods
 class Breakdown(Record, Generic[Part], frozen=True, kw_only=True):
     """Parts by name, all of one kind: what a figure is the sum of."""
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lw3dsim.arguments import as_dims, as_members, as_text, as_truth, check_callback, twice
-from lw3dsim.base.parameters import parameter, strict
+from lw3dsim.base.calls import strict, strict_methods
+from lw3dsim.base.parameters import parameter
 from lw3dsim.base.values import replace
 from lw3dsim.describe.weights import bare
 from lw3dsim.errors import ArgumentError, InputError, one_line, short
@@ -48,6 +49,7 @@ class Case(Run):
         return make_request(workload, self)
 
 
+@strict_methods
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     """The results of several cases of one workload, in order; ``unchanged`` are each case's idle passes."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from lw3dsim.account.binding import remedy
+from lw3dsim.base.calls import strict_methods
 from lw3dsim.base.records import Cell, Record, figure
 from lw3dsim.base.values import replace
 from lw3dsim.describe.accelerator import Accelerator
@@ -104,6 +105,7 @@ class ExplanationRecord(Record, frozen=True, kw_only=True):
     neighbours: tuple[Neighbour, ...]
 
 
+@strict_methods
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
     """A design's result and its neighbours, what shortens it most first."""

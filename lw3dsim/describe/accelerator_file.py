@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lw3dsim.arguments import as_overrides, as_path
-from lw3dsim.base.parameters import strict
+from lw3dsim.base.calls import strict
 from lw3dsim.base.values import replace
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.address_map import address_map

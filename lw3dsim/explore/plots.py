@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.arguments import as_word
+from lw3dsim.base.calls import strict_methods
 from lw3dsim.errors import InputError
 from lw3dsim.explore import figures
 from lw3dsim.explore.paper import front
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from lw3dsim.report.html.figures import Figure as Drawn
 
 
+@strict_methods
 class StudyPlots:
     """Figures of a study as it stands; each is a ``plotly.graph_objects.Figure``."""
 

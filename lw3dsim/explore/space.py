@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim._version import __version__
+from lw3dsim.base.calls import strict_methods
 from lw3dsim.errors import InputError, one_line
 from lw3dsim.explore.metrics import costs, is_allowed, known_metrics
 from lw3dsim.explore.point import Point
@@ -59,6 +60,7 @@ class Parameter:
         return len(numbers) == len(self.values) and numbers == sorted(numbers)
 
 
+@strict_methods
 @dataclass(frozen=True, kw_only=True)
 class Space:
     """Everything that defines a search; ``reference`` bounds the hypervolume, by objective, where it is given.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim._version import __version__
 from lw3dsim.base.caches import forget
+from lw3dsim.base.calls import strict_methods
 from lw3dsim.base.values import replace
 from lw3dsim.errors import InputError
 from lw3dsim.explore.databases import is_url, shown
@@ -127,6 +128,7 @@ def reference_of(space: Space) -> Costs:
     return tuple(METRICS[name].best or REFERENCE * cost(name, outcome.metrics[name]) for name in space.objectives)
 
 
+@strict_methods
 @dataclass(frozen=True, kw_only=True)
 class Study:
     """A study as it stands: its space, its settings, its finished points by index.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from lw3dsim.base.parameters import strict
+from lw3dsim.base.calls import strict
 from lw3dsim.describe.workload import Workload
 from lw3dsim.describe.workload_file import load_workload
 from lw3dsim.errors import InputError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lw3dsim.arguments import as_dims, as_path, as_truth
-from lw3dsim.base.parameters import strict
+from lw3dsim.base.calls import strict
 from lw3dsim.describe.catalog import find
 from lw3dsim.describe.source import read_text
 from lw3dsim.describe.weights import Weighted

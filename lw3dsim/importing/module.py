@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lw3dsim.base.calls import strict
 from lw3dsim.errors import ArgumentError, InputError, one_line, raised
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import Workload
 
 
+@strict
 def from_torch(module: nn.Module, *example_inputs: Any, **named_inputs: Any) -> Workload:
     """Return the workload that a ``torch.nn.Module`` is, when it is called with such inputs.
 

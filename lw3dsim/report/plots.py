@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.arguments import as_text, as_truth
+from lw3dsim.base.calls import strict_methods
 from lw3dsim.errors import InputError
 from lw3dsim.report import plotted
 from lw3dsim.report.drawings import case_drawings, layer_drawings, overview
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from lw3dsim.result.result import Result
 
 
+@strict_methods
 class ResultPlots:
     """Figures of one result; each is a ``plotly.graph_objects.Figure`` with the look of the page.
 
@@ -88,6 +90,7 @@ class ResultPlots:
         return _found([drawing for column in overview(self._record) for drawing in column], whole)
 
 
+@strict_methods
 class ComparisonPlots:
     """Figures of several cases, a bar or group of bars each, as ``plotly.graph_objects.Figure``; see ResultPlots."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from lw3dsim.account.accesses import Access
+from lw3dsim.base.calls import strict_methods
 from lw3dsim.base.records import Breakdown, unit_of
 from lw3dsim.result.records import RunRecord
 
@@ -40,6 +41,7 @@ class Draft(Protocol):
         """The totals of that record."""
 
 
+@strict_methods
 class Result:
     """What a workload costs on an accelerator: typed, frozen records, and tables of them.
 

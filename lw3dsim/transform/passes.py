@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lw3dsim.arguments import as_text, members
+from lw3dsim.base.calls import strict
 from lw3dsim.base.plugins import Family
 from lw3dsim.base.values import replace
 from lw3dsim.errors import ArgumentError
@@ -61,6 +62,7 @@ def _texts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+@strict
 def read_pass(text: str) -> Pass:
     """Return the pass that ``text`` names, with its arguments. Raises InputError."""
     text = as_text("text", text, "a pass, such as fsb")
@@ -70,6 +72,7 @@ def read_pass(text: str) -> Pass:
         return kind.read(text)
 
 
+@strict
 def apply_transforms(workload: Workload, transform: TransformArgument) -> Workload:
     """Apply passes in order, and verify the network after each. Raises InputError for what is no pass, or fits not."""
     for one in as_passes("transform", transform):

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from lw3dsim.base.calls import StrictMeta
 from lw3dsim.errors import InputError, one_line, short, unknown
 from lw3dsim.transform.fields import Argument, arguments_of, refusal, text_of, value_of
 from lw3dsim.transform.rewrite import check_chains, check_matched, replace_layers
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Pass(ABC):
+class Pass(metaclass=StrictMeta):
     """A rewrite of a network, with its arguments as fields; the first line of the docstring is its help.
 
     Subclasses are frozen dataclasses and give ``name``, ``matches`` and ``apply``; most are better off as a

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from lw3dsim.base.calls import strict
 from lw3dsim.describe.workload import AnyLayer, Workload, build_workload
 from lw3dsim.errors import InputError, PluginError, short
 
 
+@strict
 def replace_layers(workload: Workload, chains: Mapping[str, Sequence[AnyLayer]]) -> Workload:
     """Return ``workload`` with each named layer replaced by its chain of layers.
 

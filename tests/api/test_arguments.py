@@ -132,19 +132,6 @@ def test_natural_forms_of_an_argument_mean_the_same(work, argument):
     assert work
 
 
-# What a module of PyTorch is called with has any names.
-CALLED = [name for name in CALLS if inspect.isfunction(getattr(lw3dsim, name, None)) and name != "from_torch"]
-
-
-@pytest.mark.parametrize("name", CALLED)
-def test_a_call_with_arguments_that_a_function_has_not_says_which_it_takes(name):
-    function = getattr(lw3dsim, name)
-    with pytest.raises(InputError, match=f"{name} takes no argument 'colour'; allowed: "):
-        function("tiny.yaml", colour=3)
-    with pytest.raises(TypeError, match=f"{name}: .* is missing; give it"):
-        function()
-
-
 REFUSED = {  # the value, and what the sentence says
     "m1": [(2.0, "m1 = 2.0: expected a whole number from 1 to 8"), (True, "m1 = True: exp"), (9, "m1 = 9: ")],
     "clips": [(0, "from 1 to 1000"), (1001, "from 1 to 1000")],

@@ -68,6 +68,10 @@ RIGHT: dict[str, tuple[str, ...]] = {
     "point_limit_s": ("None", "600"),
     "dask": ("None",),
     "result": ("'res'", "Path('res/result.json')"),
+    "alpha": ("1", "0.5"),
+    "middle": ("()", "(8, 16)"),
+    "trg_layers": ("1", "2"),
+    "density": ("1", "0.4"),
 }
 RUN = (
     "transform",
@@ -96,6 +100,8 @@ CALLS: dict[str, tuple[str, tuple[str, ...]]] = {
     "load_arch": ("arch", ("overrides",)),
     "load_result": ("result", ()),
     "transform.read_pass": ("transform", ()),
+    "transform.Fsb": ("alpha", ("middle", "path")),
+    "transform.Trg": ("trg_layers", ("path", "density")),
     "to_onnx": ("workload", ("transform",)),
     "dse.load_space": ("space", ()),
     "dse.study": ("space", ("storage",)),
@@ -137,7 +143,15 @@ AFTER = (
     ".save({0})",
     ".text()",
     ".records()",
+    ".report()",
+    ".save({0}, {0})",
+    ".text(lines={0})",
+    ".to_json(form={0})",
+    ".plot.cycles({0})",
+    ".plot.dram(by={0})",
 )
+# Now and then, in a call.
+BESIDE = ("colour={0}", "mapping=1, colour={0}", "alhpa={0}")
 
 
 def make(rng: Random) -> Case:
@@ -152,6 +166,8 @@ def make(rng: Random) -> Case:
     ]
     if name == "dse.run":
         words.append("storage='study.journal'")
+    if rng.random() < odd / 4:
+        words = words[1:] if rng.randrange(2) else [*words, rng.choice(BESIDE).format(rng.choice(ODD))]
     text = f"lw3dsim.{name}({', '.join(words)})"
     after = rng.choice(AFTER).format(rng.choice(("'new.html'", "Path('new.html')", rng.choice(ODD))))
     files: dict[str, bytes | str] = {"net.yaml": NET, "arch.yaml": ARCH, "space.yaml": SPACE}

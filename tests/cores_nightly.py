@@ -1,6 +1,7 @@
 """Run random layers and fused groups on all cores of the tests: python tests/cores_nightly.py 300 runs as many of each.
 
-And as many again on each where buffers have one bank; of the core of a shared memory, in another division.
+And as many again on each where buffers have one bank; of cores of a shared memory, in another division. Buffers have
+one to three slots, and most are filled from a DRAM whose transfers overlap.
 
 Names behind the number choose cores. Says how many were equal, and of those that differ the seed and what; exits with
 1 then.
@@ -18,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))
 
 from core_blocks import drawn_block_group, drawn_store_group
 from core_groups import drawn_group, drawn_kept_group, drawn_pool_group
-from cores import MACHINES, SHARED, built, counted, differences, divided, drawn_subject, of_single_banks
+from cores import MACHINES, SHARED, built, counted, differences, divided, drawn_subject, of_single_banks, seen
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
@@ -30,6 +31,7 @@ DRAWS = (drawn_subject, drawn_group, drawn_kept_group, drawn_pool_group, drawn_b
 
 def design_of(name: str, seed: int, arch: Accelerator, *, others: bool) -> Accelerator:
     """Return the accelerator that a layer or group sees, with these banks or ``others``."""
+    arch = seen(seed + 10_000 * others, arch)
     if name in SHARED:
         return divided(seed + 10_000 * others, arch)
     return of_single_banks(seed, arch) if others else arch

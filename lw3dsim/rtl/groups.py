@@ -188,13 +188,13 @@ class GroupMaker(GroupTensors):
         )
 
     def check_store(self, tensor: int, number: int, at: tuple[int, int, int]) -> None:
-        """Refuse a stage that goes through a tensor in one run of which more is made, and stored, than is looked at."""
+        """Refuse a stage that goes through a tensor in one run of which more is made than is looked at."""
         maker = self.makers[number]
         if isinstance(maker, VectorMaker) and maker.stage.problem.beside == "position":
             return
         if any(self.is_beyond(tensor, at, axis) for axis in range(maker.stage.machine.apart, 3) if axis > 0):
             raise UnfitError(
-                self.subject.name, f"stores more of what {maker.stage.name} reads than any layer of it looks at"
+                self.subject.name, f"makes more of what {maker.stage.name} reads than any layer of it looks at"
             )
 
     def elsewhere(self, number: int, chunk: int, at: tuple[int, int, int], place: Place) -> Elsewhere | None:

@@ -9,17 +9,34 @@ from lw3dsim.base.values import Value
 from lw3dsim.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lw3dsim.base.arrays import Ints
     from lw3dsim.rtl.windows import Window
 
 
 class Happening(NamedTuple):
-    """What DMA does at the begin of a cycle: words that it has written, a tile that has arrived, room that it made."""
+    """What DMA does at the begin of a cycle: words that it has written, a tile that has arrived, room that it made.
+
+    Of a word it leaves the bits ``spared`` as they are, which are of other tiles.
+    """
 
     cycle: int
     kind: str
     number: int
     word: int = 0
+    spared: int = 0
+
+
+def in_order(happenings: Sequence[Happening]) -> list[Happening]:
+    """Return what happens in order of time, and words with what they hold then: what is spared too."""
+    held = dict[tuple[str, int], int]()
+    made = list[Happening]()
+    for one in sorted(happenings, key=lambda one: one.cycle):
+        word = one.word | held.get((one.kind, one.number), 0) & one.spared
+        held[one.kind, one.number] = word
+        made.append(one._replace(word=word, spared=0))
+    return made
 
 
 class Block(NamedTuple):
@@ -145,7 +162,7 @@ class Notes:
         self.happenings += [Happening(cycle, "leaves", one.element, len(one.at)) for cycle, one in left]
         return CoreProgram(
             waves=self.waves,
-            happenings=sorted(self.happenings, key=lambda one: one.cycle),
+            happenings=in_order(self.happenings),
             results=self.results,
             leaving=[one for _, one in left],
             room=Room(

@@ -9,7 +9,6 @@ import numpy as np
 from lw3dsim.map.group.orders import users
 from lw3dsim.rtl.layout import picked, stored
 from lw3dsim.rtl.notes import Block, Happening
-from lw3dsim.rtl.words import of_bits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,18 +118,17 @@ class Part(NamedTuple):
 
 
 class InputRings:
-    """The rings of the input in a sweep, and what they hold.
+    """The rings of the input in a sweep.
 
-    A word that DMA writes holds what was there before beside what is new. ``positions`` (T, H, W) are those that a step
-    looks at; along the axis of the rings they are of no account. They begin with position ``low`` there, and in the
-    buffer with word ``begin``. What is beyond the border of the input is ``outside``.
+    A word that DMA writes may hold what is of other tiles, which it spares. ``positions`` (T, H, W) are those that a
+    step looks at; along the axis of the rings they are of no account. They begin with position ``low`` there, and in
+    the buffer with word ``begin``. What is beyond the border of the input is ``outside``.
     """
 
     def __init__(self, sweep: Sweep, positions: Sequence[Ints], window: Window, low: int, outside: int) -> None:
         self.sweep, self.positions, self.window, self.low, self.outside = sweep, positions, window, low, outside
         self.parts: list[Part] = []
         self.elements = 0
-        self.image: dict[int, int] = {}
         self.begin = 0
 
     def hold(self, source: Tensor, together: int) -> Block:
@@ -143,7 +141,7 @@ class InputRings:
     def write(self, tile: int, at: int, bits: int, word: int) -> list[Happening]:
         """Return the words that DMA has written of a tile by cycle ``at``: of ``word`` bits, elements of ``bits``."""
         begin, end = self.sweep.written[tile]
-        positions, each, touched = list(self.positions), word // bits, set[int]()
+        positions, new = list(self.positions), dict[int, int]()
         positions[self.window.axis or 0] = np.arange(begin, end)
         for base, source, together in self.parts:
             values, size = np.moveaxis(picked(source, positions, self.outside), 0, -1), self.window.sizes(together)[0]
@@ -151,16 +149,12 @@ class InputRings:
             for first in range(0, values.shape[-1], together):
                 block = values[..., first : first + together]
                 places = where[..., : block.shape[-1]].reshape(-1) + first // together * size
-                self.image.update(zip(places.tolist(), block.reshape(-1).tolist(), strict=True))
-                touched.update(np.unique(places // each).tolist())
+                new.update(zip(places.tolist(), block.reshape(-1).tolist(), strict=True))
+        each = word // bits
         return [
-            Happening(at, "ifmap", number, of_bits(self._held(number * each, each), bits, word)[0])
-            for number in sorted(touched)
+            Happening(at, "ifmap", number, *_with_spared([new.get(number * each + i) for i in range(each)], bits))
+            for number in sorted({place // each for place in new})
         ]
-
-    def _held(self, first: int, many: int) -> Ints:
-        """Return what so many places hold."""
-        return np.array([self.image.get(place, 0) for place in range(first, first + many)], dtype=np.int64)
 
     def _where(self, begin: int, many: Sequence[int], together: int) -> Ints:
         """Return the places (T, H, W, channels) of so many positions in a block, from position ``begin`` on."""
@@ -170,3 +164,12 @@ class InputRings:
         shaped = [one.reshape([-1 if axis == number else 1 for axis in range(4)]) for number, one in enumerate(steps)]
         outside = sum(shaped[:axis], np.zeros((1,) * 4, dtype=np.int64))
         return outside + sum(shaped[axis:], np.zeros((1,) * 4, dtype=np.int64)) % sizes[axis]
+
+
+def _with_spared(elements: Sequence[int | None], bits: int) -> tuple[int, int]:
+    """Return a word of ``elements`` of so many bits, and which bits of it are of none."""
+    word = spared = 0
+    for element in reversed(elements):
+        word = word << bits | ((element or 0) & ((1 << bits) - 1))
+        spared = spared << bits | (0 if element is not None else (1 << bits) - 1)
+    return word, spared

@@ -90,17 +90,14 @@ class GroupTensors:
                 seen.append(Looks(ring.low, ring.low + ring.size, ring.size))
                 continue
             low, behind = self.looked(tensor, at, axis)
-            if self.stored(tensor):
+            if tensor:
+                # More may be made than is looked at: to be stored, or as a layer takes all frames.
                 first, new = self.made(tensor - 1, at, axis)
                 low, behind = (min(low, first), max(behind, first + new)) if new else (low, behind)
             seen.append(Looks(low, behind, behind - low))
         t, h, w = seen
         window = Window(extent=(t.extent, h.extent, w.extent), axis=self.axis if ring else None)
         return window, (t.low, h.low, w.low)
-
-    def stored(self, tensor: int) -> bool:
-        """Return whether a tensor between stages is stored as well."""
-        return tensor in self.subject.group.stored
 
     def looked(self, tensor: int, at: tuple[int, int, int], axis: int) -> tuple[int, int]:
         """Return the first position along an axis that stages look at of a tensor, and that behind the last.
@@ -115,14 +112,14 @@ class GroupTensors:
         return min(one.low for one in here), max(one.low + one.extent for one in here)
 
     def is_beyond(self, tensor: int, at: tuple[int, int, int], axis: int) -> bool:
-        """Return whether of a tensor that is stored a tile makes more along an axis than stages look at."""
+        """Return whether of a tensor a tile makes more along an axis than stages look at."""
         (window, low), (first, behind) = self.window(tensor, at), self.looked(tensor, at, axis)
         is_ring = tensor in self.rings and axis == self.axis
-        return self.stored(tensor) and not is_ring and (low[axis], window.extent[axis]) != (first, behind - first)
+        return not is_ring and (low[axis], window.extent[axis]) != (first, behind - first)
 
     def seen(self, tensor: int, window: Window | None, number: int, at: tuple[int, int, int]) -> Window | None:
         """Return a window of a tensor as a step of a stage sees it: it begins with what the step looks at."""
-        if window is None or (window.axis is None and len(self.users[tensor]) == 1 and not self.stored(tensor)):
+        if window is None:
             return window
         problem, (_, low) = self.subject.group.stages[number], self.window(tensor, at)
         t, h, w = (looks(problem, axis, *self.made(number, at, axis)).low - low[axis] for axis in range(3))

@@ -30,7 +30,8 @@ class Chain:
         name, shape = reads or (self.name, self.shape)
         layer = Conv3d(
             name=f"x{len(self.layers)}", inputs=(name,), kernel=kernel, stride=stride, out_channels=channels,
-            padding=tuple(k // 2 for k in kernel), groups=shape.channels if is_depthwise else 1,
+            padding=tuple(self.draw.choice([k // 2, (k - 1, 0)]) for k in kernel),
+            groups=shape.channels if is_depthwise else 1,
             activation=self.draw.choice(FUNCTIONS),
         )  # fmt: skip
         return self.put(layer, shape)
@@ -101,7 +102,8 @@ def drawn_mapping(draw, group, arch, *, keeps):
     made = [group.channels[run.stop] for run in group.runs]
     size = [draw.choice([1, draw.randint(1, out), out, out]) for out in group.stages[-1].out]
     return GroupMapping(
-        t=size[0], h=size[1], w=size[2], kept=draw.choice("thw") if keeps else "none", ofmap_slots=2,
+        t=size[0], h=size[1], w=size[2], kept=draw.choice("thw") if keeps else "none",
+        ofmap_slots=arch.buffers.slots,
         warm_up=keeps and draw.random() < 0.4,
         chunks=tuple(draw.choice([draw.randint(1, n), n]) for n in made),
         resident=tuple(draw.random() < 0.4 and one.has_weights for one in group.stages),

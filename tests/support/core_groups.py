@@ -6,7 +6,7 @@ import random
 from functools import partial
 
 import numpy as np
-from cores import DIRECT, has_room
+from cores import DIRECT, drawn_padding, has_room
 from paper import problem_of
 from vector_layers import FUNCTIONS
 
@@ -32,6 +32,16 @@ DENSE = [(1, 1, 1), (1, 1, 1), (3, 1, 1), (1, 3, 3), (2, 2, 1)]
 DEPTHWISE = [(1, 3, 3), (3, 1, 1), (1, 2, 3)]
 
 
+def drawn_slice(draw, name, inputs, shape):
+    """Return a layer that takes a part of a tensor along an axis, every position of it or every other one."""
+    axis = draw.randrange(3)
+    start = draw.randint(0, shape.extent[axis] - 1)
+    return Slice(
+        name=name, inputs=inputs, dim=("frames", "height", "width")[axis], start=start,
+        stop=draw.randint(start + 1, shape.extent[axis]), step=draw.choice([1, 1, 2]),
+    )  # fmt: skip
+
+
 def drawn_pool(draw, number, shape, *, gates):
     """Return a layer of the vector unit: a pool, a slice, TRG, a function, or a sum or product with a tensor from DRAM.
 
@@ -42,14 +52,15 @@ def drawn_pool(draw, number, shape, *, gates):
     make = (
         lambda: Pool3d(
             name=name, inputs=inputs, mode=draw.choice(["max", "avg"]), kernel=kernel,
-            stride=tuple(draw.randint(1, k) for k in kernel), padding=tuple(draw.randint(0, k // 2) for k in kernel),
+            stride=tuple(draw.randint(1, k) for k in kernel),
+            padding=tuple((draw.randint(0, k // 2), draw.randint(0, k // 2)) for k in kernel),
             count_include_pad=draw.random() < 0.5,
         ),
         lambda: Activation(name=name, inputs=inputs, activation=draw.choice(FUNCTIONS[2:])),
         lambda: draw.choice([Add, Mul])(
             name=name, inputs=(*inputs, f"y{number}"), activation=draw.choice(FUNCTIONS)
         ) if number else None,
-        lambda: Slice(name=name, inputs=inputs, dim="height", start=0, stop=draw.randint(1, shape.height)),
+        lambda: drawn_slice(draw, name, inputs, shape),
         lambda: Trg(name=name, inputs=inputs),
         lambda: Pool3d(name=name, inputs=inputs, mode=draw.choice(["max", "avg"]), kernel="global"),
         lambda: Gate(name=name, inputs=(*inputs, f"z{number}"), activation=draw.choice(FUNCTIONS)) if gates else None,
@@ -78,7 +89,7 @@ def drawn_layers(draw, shape, *, pools=False, gates=False):
         layer = Conv3d(
             name=f"x{number}", inputs=(f"x{number - 1}",), kernel=kernel, stride=stride,
             out_channels=shape.channels if is_depthwise else draw.randint(1, 9),
-            padding=tuple(draw.choice([0, k // 2]) for k in kernel), groups=shape.channels if is_depthwise else 1,
+            padding=drawn_padding(draw, kernel), groups=shape.channels if is_depthwise else 1,
             activation=draw.choice(FUNCTIONS),
         )  # fmt: skip
         layers.append(layer)
@@ -140,7 +151,8 @@ def drawn_group(name, seed, arch, *, keeps=False, pools=False, stores=False):
         size = [draw.choice([1, draw.randint(1, out), out]) for out in problems[-1].out]
         size[0] = group.extent[0] if group.takes_all_frames else size[0]
         mapping = GroupMapping(
-            t=size[0], h=size[1], w=size[2], kept=draw.choice("thw") if keeps else "none", ofmap_slots=2,
+            t=size[0], h=size[1], w=size[2], kept=draw.choice("thw") if keeps else "none",
+            ofmap_slots=arch.buffers.slots,
             warm_up=keeps and draw.random() < 0.4,
             chunks=tuple(draw.randint(1, group.channels[run.stop]) for run in group.runs),
             resident=tuple(draw.random() < 0.4 for _ in layers),

@@ -50,18 +50,24 @@ MACHINES = {
         "precision.weight_bits=6",
     ),
 }  # fmt: skip
-# One memory in place of the three buffers, of banks of 1024 words.
+# One memory in place of the three buffers, of banks of 1024 words; of one there is hardly room for two tiles.
 SHARED = {
     "shared": (
         "buffers.shared_kib=96", "buffers.shared_banks=12", "buffers.shared_port_bytes=8", "pe.rows=3", "pe.cols=2",
         "pe.mults_per_pe=4", "pe.acc_depth=4", "pe.pipeline_stages=5", "vector_lanes=8", "dram.latency_ns=20",
         "dram.preset=lpddr4-3200-x16", "dram.bandwidth_gbps=3.2", "dram.layout=blocked", "dram.channel_block=2",
     ),
+    "tiny": (
+        "buffers.shared_kib=12", "buffers.shared_banks=12", "buffers.shared_port_bytes=16", "pe.rows=2", "pe.cols=2",
+        "pe.mults_per_pe=6", "pe.acc_depth=4", "pe.pipeline_stages=4", "vector_lanes=16",
+    ),
 }  # fmt: skip
 # Of these all layers are direct.
-DIRECT = ("trees", "shared")
+DIRECT = ("trees", *SHARED)
+# DRAM whose transfers overlap.
+DRAMS = ("lpddr4-3200-x16", "lpddr4-3200-x32", "ddr4-2400-x64")
 # Words in which lanes find inputs at one time, a power of two: fewer than are staged, and enough for any layer drawn.
-REACH = {"trees": 64, "temporal": 64, "parts": 32, "shared": 32}
+REACH = {"trees": 64, "temporal": 64, "parts": 32, "shared": 32, "tiny": 32}
 KERNELS = {
     **{name: [(1, 1, 1), (3, 1, 1), (1, 3, 3), (3, 3, 3), (1, 1, 1), (2, 2, 1)] for name in DIRECT},
     "temporal": [(3, 1, 1)],
@@ -72,6 +78,21 @@ KERNELS = {
 def arch_of(name):
     """Return an accelerator of which a core is built."""
     return load_arch("edge_shared", overrides=SHARED[name]) if name in SHARED else machine(*ROOM, *MACHINES[name])
+
+
+def overlapping(arch, preset=DRAMS[1], slots=3):
+    """Return an accelerator with so many slots, and a DRAM whose transfers overlap; its core is the same."""
+    dram = replace(arch.dram, preset=preset, bandwidth_gbps=None, latency_ns=None)
+    return replace(arch, dram=dram, buffers=replace(arch.buffers, slots=slots))
+
+
+def seen(seed, arch):
+    """Return an accelerator as a layer or group sees it: of one to three slots in a buffer, of any DRAM."""
+    draw = random.Random(seed)  # noqa: S311
+    slots = draw.choice([1, 2, 2, 3, 3])
+    if draw.random() < 0.6:
+        return overlapping(arch, draw.choice(DRAMS), slots)
+    return replace(arch, buffers=replace(arch.buffers, slots=slots))
 
 
 def divided(seed, arch):
@@ -91,6 +112,14 @@ def of_single_banks(seed, arch):
     return replace(arch, buffers=replace(arch.buffers, **{f"{one}_banks": 1 for one in names}))
 
 
+def drawn_padding(draw, kernel, dilation=(1, 1, 1)):
+    """Return the padding of a convolution: none, half of what its kernel reaches over, or all, before or behind."""
+    reach = [(k - 1) * d for k, d in zip(kernel, dilation, strict=True)]
+    return tuple(
+        draw.choice([0, more // 2, (more, 0), (draw.randint(0, more), draw.randint(0, more))]) for more in reach
+    )
+
+
 def drawn_layer(name, seed, arch):
     """Return a layer, a mapping of it, and its activation; spatial ones of the core with parts are often depthwise.
 
@@ -100,7 +129,7 @@ def drawn_layer(name, seed, arch):
     kernel = draw.choice(KERNELS[name])
     dilation = (1, 1, 1) if draw.random() < 0.7 else tuple(draw.choice([1, 2]) for _ in kernel)
     size = tuple(max(draw.randint(1, 8), (k - 1) * d + 1) for k, d in zip(kernel, dilation, strict=True))
-    padding = tuple(draw.choice([0, k // 2]) for k in kernel)
+    padding = drawn_padding(draw, kernel, dilation)
     stride, groups = (1, 1, 1), 1
     channels, made = draw.randint(1, 9), draw.randint(1, 9)
     if name in DIRECT:
@@ -124,6 +153,7 @@ def drawn_layer(name, seed, arch):
         draw.randint(1, problem.n), draw.choice([problem.c, draw.randint(1, problem.c)]),
         *(draw.choice([1, draw.randint(1, out), draw.randint(1, out)]) for out in problem.out),
         order=draw.choice(["weights_outer", "tiles_outer"]), parallel=draw.choice(modes),
+        slots=arch.buffers.slots,
     )  # fmt: skip
     return problem, mapping, layer.activation
 

@@ -58,7 +58,7 @@ def vector_subject(seed, arch):
     frames = problem.out[0] if problem.whole_frames else draw.randint(1, problem.out[0])
     mapping = tiles(
         draw.randint(1, problem.n), draw.choice([problem.c, draw.randint(1, problem.c)]), frames,
-        *(draw.randint(1, out) for out in problem.out[1:]),
+        *(draw.randint(1, out) for out in problem.out[1:]), slots=arch.buffers.slots,
     )  # fmt: skip
     sources = [random_tensor((one.channels, *one.extent), number, rng) for one in shapes]
     wanted, computation = referenced(layer, sources, computation_of(layer, shape, None, None), number.of(problem))

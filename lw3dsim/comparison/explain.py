@@ -13,6 +13,7 @@ from lw3dsim.base.records import Cell, Record, figure
 from lw3dsim.base.values import replace
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.dataflow import DATAFLOWS
+from lw3dsim.describe.expected import reason_of
 from lw3dsim.engine.attribution import CyclesBreakdown
 from lw3dsim.errors import InputError
 from lw3dsim.network.pipeline import simulate_prepared
@@ -233,6 +234,9 @@ def _changed(
     try:
         neighbour = msgspec.convert(data, Accelerator)
         result = run(neighbour, str(after) if path == FUSION else fusion)
-    except (InputError, msgspec.ValidationError) as error:
-        return Change(path=path, before=before, after=after, result=None, reason=str(error).replace("`", ""))
+    except InputError as error:
+        return Change(path=path, before=before, after=after, result=None, reason=str(error))
+    except msgspec.ValidationError as error:
+        reason = reason_of(Accelerator, data, str(error))
+        return Change(path=path, before=before, after=after, result=None, reason=reason)
     return Change(path=path, before=before, after=after, result=result)

@@ -92,7 +92,8 @@ def _check_buffers(document: Document, arch: Accelerator) -> None:
         for name, size in buffers.kib.items():
             if f"{name}_kib" in given and not size:
                 place = document.named(("buffers", f"{name}_kib"), "0")
-                raise InputError(f"{place}: expected int >= 1; where all buffers are shared, give shared_kib alone")
+                rule = "expected a whole number of at least 1; where all buffers are shared, give shared_kib alone"
+                raise InputError(f"{place}: {rule}")
             if not size:
                 raise document.error(
                     ("buffers",), f"the key '{name}_kib' is missing; add it, or shared_kib for all three"

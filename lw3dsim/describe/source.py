@@ -8,18 +8,14 @@ value and what is allowed.
 
 from __future__ import annotations
 
-import re
-import sys
-from types import UnionType
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lw3dsim.base.records import in_words
 from lw3dsim.base.remembered import recall, remember
 from lw3dsim.base.values import Value
 from lw3dsim.describe.document import Document, KeyPath
-from lw3dsim.errors import InputError, one_line, short, suggest
+from lw3dsim.errors import InputError, one_line, short
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,10 +74,6 @@ def parse_file(text: str, path: str) -> Document:
     return document
 
 
-# Larger than any number that is allowed, and one that every form of number holds.
-LARGE = 10**18
-
-
 def decode(document: Document, kind: Any, data: Any, at: KeyPath = ()) -> Any:
     """Convert ``data``, found at key path ``at`` of ``document``, into ``kind``.
 
@@ -90,112 +82,6 @@ def decode(document: Document, kind: Any, data: Any, at: KeyPath = ()) -> Any:
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        raise _explain(document, kind, data, at, str(error)) from None
+        from lw3dsim.describe.expected import refusal  # words are needed where something is wrong
 
-
-def _explain(document: Document, kind: Any, data: Any, at: KeyPath, message: str) -> InputError:
-    problem, _, tail = message.partition(" - at ")
-    inner = _parse_path(tail)
-    if match := re.match(r"Object contains unknown field `(.*)`", problem, re.DOTALL):
-        fields = _fields(_type_at(kind, inner, data))
-        return document.error((*at, *inner, match[1]), f"unknown key; {suggest(match[1], fields)}")
-    if match := re.match(r"Object missing required field `(.+)`", problem):
-        return document.error((*at, *inner), f"the key {short(match[1])} is missing; add it")
-    value = _value_at(data, inner)
-    key = (*at, *inner)
-    place = document.named(key, "null" if value is None else short(value)) if key else document.where()
-    if problem.startswith("Invalid"):
-        choices = _choices(kind, inner, data)
-        if not choices:
-            return InputError(f"{place}: {problem}")
-        numbers = ", or a number" if _takes_numbers(_type_at(kind, inner, data)) else ""
-        return InputError(f"{place}: not allowed; {suggest(str(value), choices)}{numbers}")
-    if isinstance(value, int) and abs(value) > sys.float_info.max:
-        # Such numbers are compared wrongly, or not at all.
-        problem = _rule_for(kind, data, inner, LARGE if value > 0 else -LARGE)
-    rule = in_words(problem).replace("`", "").replace("Expected", "expected", 1)
-    return InputError(f"{place}: {rule}")
-
-
-def _rule_for(kind: Any, data: Any, path: KeyPath, large: int) -> str:
-    """Return the rule that a number too large for msgspec breaks, by asking with one that is merely ``large``."""
-    try:
-        msgspec.convert(_replaced(data, path, large), kind)
-    except msgspec.ValidationError as error:
-        return str(error).partition(" - at ")[0]
-    return "expected a smaller number"
-
-
-def _replaced(data: Any, path: KeyPath, value: Any) -> Any:
-    if not path:
-        return value
-    copy: Any = dict(data) if isinstance(data, dict) else list(data)
-    copy[path[0]] = _replaced(copy[path[0]], path[1:], value)
-    return copy
-
-
-def _parse_path(tail: str) -> KeyPath:
-    parts: list[str | int] = []
-    for name, index in re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", tail):
-        parts.append(int(index) if index else name)
-    return tuple(parts)
-
-
-def _value_at(data: Any, path: KeyPath) -> Any:
-    for part in path:
-        try:
-            data = data[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return data
-
-
-def _unwrap(kind: Any, data: Any = None) -> Any:
-    """Strip Annotated and Optional; pick the union member whose tag ``data`` names."""
-    while get_origin(kind) is not None and hasattr(kind, "__metadata__"):
-        kind = get_args(kind)[0]
-    if get_origin(kind) in (Union, UnionType):
-        members = [_unwrap(member) for member in get_args(kind) if member is not type(None)]
-        for member in members:
-            config = getattr(member, "__struct_config__", None)
-            if config and isinstance(data, dict) and data.get(config.tag_field) == config.tag:
-                return member
-        return members[0] if len(members) == 1 else kind
-    return kind
-
-
-def _type_at(kind: Any, path: KeyPath, data: Any) -> Any:
-    kind = _unwrap(kind, data)
-    for part in path:
-        data = _value_at(data, (part,))
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            kind = next((f.type for f in msgspec.structs.fields(kind) if f.encode_name == part), None)
-        else:
-            arguments = get_args(kind)
-            kind = arguments[-1] if get_origin(kind) is dict else arguments[0] if arguments else None
-        kind = _unwrap(kind, data)
-    return kind
-
-
-def _takes_numbers(kind: Any) -> bool:
-    """Return whether a type, or one of the types that it may be, is that of numbers."""
-    return any(_unwrap(member) in {int, float} for member in get_args(kind))
-
-
-def _fields(kind: Any) -> list[str]:
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        names = [field.encode_name for field in msgspec.structs.fields(kind)]
-        tag_field = kind.__struct_config__.tag_field
-        return [*names, tag_field] if tag_field else names
-    return []
-
-
-def _choices(root: Any, path: KeyPath, data: Any) -> list[str]:
-    """Return the words allowed at ``path`` of ``root``: the tags of a union, or the literals of a field."""
-    members = [_unwrap(member) for member in get_args(_unwrap(root))]
-    configs = [member.__struct_config__ for member in members if hasattr(member, "__struct_config__")]
-    if configs and path == (configs[0].tag_field,):
-        return [str(config.tag) for config in configs]
-    kind = _type_at(root, path, data)
-    literals = [kind] if get_origin(kind) is Literal else [_unwrap(member) for member in get_args(kind)]
-    return [str(word) for literal in literals if get_origin(literal) is Literal for word in get_args(literal)]
+        raise refusal(document, kind, data, at, str(error)) from None

@@ -12,6 +12,7 @@ from lw3dsim.base.records import matching
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.beginnings import Field, schema_fields
 from lw3dsim.describe.catalog import find
+from lw3dsim.describe.expected import rule
 from lw3dsim.describe.source import decode, parse_file, read_text
 from lw3dsim.describe.workload import StreamState
 from lw3dsim.describe.workload_file import says
@@ -176,7 +177,10 @@ def _load(document: Document, entry: _Workload, index: int) -> Load:
 def _parameter(document: Document, path: str, data: Any, before: list[Parameter]) -> Parameter:
     at: KeyPath = ("parameters", path)
     kind = _kind_of(document, path)
-    spec: _Values = decode(document, _Values, {"values": data} if isinstance(data, list) else data, at)
+    if isinstance(data, list):
+        spec = _Values(values=decode(document, list[Scalar], data, at))
+    else:
+        spec = decode(document, _Values, data, at)
     known = {parameter.path: parameter for parameter in before}
     when = []
     for other, allowed in spec.when.items():
@@ -271,8 +275,9 @@ def _check_value(document: Document, at: KeyPath, kind: Any, value: Value) -> No
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        rule = str(error).replace("`", "").replace("Expected", "expected", 1)
-        raise document.error(at, f"the value {short(value)} is not allowed: {rule}") from None
+        said = rule(kind, (), value, str(error))
+        said = said if said.startswith("not allowed") else f"not allowed: {said}"
+        raise document.error(at, f"the value {short(value)} is {said}") from None
     if at[-1] == "run.input":
         _check_size(document, at, value)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lw3dsim.base.values import Value, replace
+from lw3dsim.describe.expected import refused_at, rule
 from lw3dsim.describe.workload import Activation, Add, BatchNorm, Conv3d, ConvTranspose3d, Gate, LayerNorm, Linear, Mul
 from lw3dsim.errors import InputError, ShapeError, one_line
 from lw3dsim.importing.axes import Axes, axes_of, settled
@@ -204,7 +205,7 @@ class Building:
         try:
             layer: Any = msgspec.convert(given, kind)
         except msgspec.ValidationError as error:
-            raise self.error(node, _unfit(error, keys)) from None
+            raise self.error(node, _unfit(error, kind, given)) from None
         try:
             shape = layer.output_shape(tuple(one.shape for one in sources))
         except ShapeError as error:
@@ -293,12 +294,12 @@ class Building:
         return name
 
 
-def _unfit(error: msgspec.ValidationError, keys: Mapping[str, Any]) -> str:
-    """Return what is wrong with the ``keys`` of a layer, by the key."""
-    rule, _, path = str(error).partition(" - at `$.")
-    key = re.split(r"\W", path)[0]
-    said = f"{key} = {keys[key]}: " if key in keys else ""
-    return f"{said}{rule[:1].lower()}{rule[1:].replace('`', '')}"
+def _unfit(error: msgspec.ValidationError, kind: type, keys: Mapping[str, Any]) -> str:
+    """Return what is wrong with the ``keys`` of a layer of a ``kind``, by the key."""
+    problem, _, tail = str(error).partition(" - at ")
+    path = refused_at(kind, keys, tail)
+    said = f"{path[0]} = {keys[str(path[0])]}: " if path and path[0] in keys else ""
+    return said + rule(kind, path, keys, problem)
 
 
 def _cleaned(text: str, op: str) -> str:

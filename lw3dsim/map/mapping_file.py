@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from lw3dsim.base.values import Value
 from lw3dsim.describe.source import decode, parse_file, read_text
+from lw3dsim.errors import InputError, short
 from lw3dsim.machine.microarchitecture import Parallel
 from lw3dsim.map.group.group import GroupMapping, Kept
 from lw3dsim.map.layer.mapping import Mapping, Order
@@ -24,7 +25,8 @@ from lw3dsim.tensor.layout import PACKED
 if TYPE_CHECKING:
     from lw3dsim.describe.document import Document, KeyPath
 
-Size = Annotated[int, Meta(ge=1, le=65536)]
+MOST_CHANNELS = 65536
+Size = Annotated[int, Meta(ge=1, le=MOST_CHANNELS)]
 Slots = Annotated[int, Meta(ge=1, le=7)]
 Name = Annotated[str, Meta(min_length=1)]
 Share = Annotated[float, Meta(gt=0, lt=1)]
@@ -244,9 +246,11 @@ def parse_mapping(text: str, path: str = "<text>") -> MappingFile:
 
 def _block_of(document: Document, said: object, key: KeyPath) -> int:
     """Return the block that a layout says, negative for packed rows."""
-    channels = said.removesuffix(f" {PACKED}") if isinstance(said, str) else said
-    if isinstance(channels, str) and channels != said and re.fullmatch("[0-9]{1,9}", channels):
-        packed: int = decode(document, Size, int(channels), key)
-        return -packed
-    block: int = decode(document, Size, said, key)
-    return block
+    packed = re.fullmatch(f"([0-9]{{1,9}}) {PACKED}", said) if isinstance(said, str) else None
+    channels = int(packed[1]) if packed else said
+    if type(channels) is not int or not 1 <= channels <= MOST_CHANNELS:
+        raise InputError(
+            f"{document.named(key, short(said))}: expected a whole number of channels, 1 to {MOST_CHANNELS}, or, for "
+            f"packed rows, one with a space and the word {PACKED} behind it: 54 {PACKED}"
+        )
+    return -channels if packed else channels

@@ -353,14 +353,14 @@ def test_one_number_is_a_window_in_all_dimensions():
 @pytest.mark.parametrize(
     ("keys", "part"),
     [
-        ({"kernel": 0}, "layers[0].kernel = 0: expected int >= 1"),
-        ({"padding": -1}, "layers[0].padding = -1: expected int >= 0"),
+        ({"kernel": 0}, "layers[0].kernel = 0: expected a whole number from 1 to"),
+        ({"padding": -1}, "layers[0].padding = -1: expected a whole number from 0 to"),
         (
             {"stride": 2.0},
             "expected three whole numbers for (T, H, W), such as [3, 3, 3], or one for all three, not 2.0",
         ),
         ({"padding": "SAME"}, "such as [1, 1, 1], one for all three, or the word same, not 'SAME'"),
-        ({"padding": "same", "kernel": [3, 3]}, "layers[0].kernel = [3, 3]: expected array of length 3"),
+        ({"padding": "same", "kernel": [3, 3]}, "layers[0].kernel = [3, 3]: expected a list of 3 whole numbers"),
         ({"padding": "valid"}, "not 'valid'; without padding, leave it out"),
         ({"padding": [[1, 2, 3], 0, 0]}, "layers[0].padding[0] = [1, 2, 3]"),
         ({"padding": [[1, -1], 0, 0]}, "layers[0].padding[0][1] = -1"),

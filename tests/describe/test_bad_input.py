@@ -132,15 +132,15 @@ FILES = [
     (net(CONV, tail="layer: 3\n"), "6|layer|did you mean 'layers'"), (net(f"{POOL}: globl"), "5|kernel|'globl'|global"),
     (net("name: a, kind: conv3d, kernel: 1, out_channels: $n"), "5|unknown parameter $n; there are none"),
     ("'': 2\n" + net(CONV), "1|unknown key|allowed: activation_bits, blocks"),
-    (use(", repeat: 0, with: {n: 3}"), "5|repeat|0|>= 1"),
+    (use(", repeat: 0, with: {n: 3}"), "5|repeat|0|whole number from 1 to"),
     (HEAD.replace("layers:\n", ""), "1|'layers'|missing"), ("name: t\ninputs:\n  clip:\nlayers: []\n", "3|inputs.clip"),
     ("!!python/object:os.system\n" + net(CONV), "|python"), (HEAD.replace("layers:", "layers: []"), "3|clip|no layer"),
     (clip(**{"<<": "{frames: 4}"}), "3|inputs.clip|<<"), (use(", with: {n: 3, m: 4}"), "5|with|'m'|takes: n"),
     (clip(width=...), "3|inputs.clip|width"), (net(CONV, "name: a, block: b, with: {n: 3}", tail=BLOCK), "6|'a'|twice"),
-    (net(CONV, head=SECOND), "3|'clip'|no layer reads"), (use(", with: {n: 0}"), "10|out_channels|0|>= 1"),
+    (net(CONV, head=SECOND), "3|'clip'|no layer reads"), (use(", with: {n: 0}"), "10|out_channels|0|from 1 to"),
     (net(CONV, CONV), "6|'a'|twice"), (net(CONV, tail="fsb_variant: fsb_c3\n"), "6|fsb_variant|did you mean 'fsb_c3d'"),
     (net(CONV, tail="weight_bits: 65\n"), "6|weight_bits|64"),
-    (net(CONV, tail="activation_bits: 8.5\n"), "6|activation_bits|int"),
+    (net(CONV, tail="activation_bits: 8.5\n"), "6|activation_bits|a whole number"),
     (net("name: clip, block: b, with: {n: 3}", tail=BLOCK), "5|'clip'|twice"), (use(""), "5|with|'n'|missing"),
     (net(f"{CONV}, stride: [2, 2, 2]", "name: b, kind: concat, inputs: [a, clip]"), "6|concat|8x2x4x4|4x4x8x8"),
     (net(f"{CONV}, inputs: clip", "name: z, kind: trg, inputs: b", head=SAMPLED), "4|inputs.b|channels"),
@@ -158,7 +158,8 @@ CONVS = [  # one key of the convolution in line 5
     ("name", 5, "layers[0]|name"), ("name", "clip", "'clip'|twice"),
     ("activation", "elu", "layers[0].activation|'elu'|did you mean 'relu'"),
     ("inputs", "[clip, clip]", "conv3d|one tensor"),
-    ("kernel", "[3, 0, 3]", "layers[0].kernel[1]|0|>= 1"), ("kernel", "[3, true, 3]", "layers[0].kernel[1]|True|int"),
+    ("kernel", "[3, 0, 3]", "layers[0].kernel[1]|0|from 1 to"),
+    ("kernel", "[3, true, 3]", "layers[0].kernel[1]|True|a whole number"),
 ]
 NUMBERS = {
     "0": "= 0", "x": "= 'x'",
@@ -166,15 +167,16 @@ NUMBERS = {
     "65537": "= 65537", "1" + "0" * 30: "= 1000", "1" * 5000: "= 1111", "1.0e+999": "1.0e+999", "{a: 1}": "{'a': 1}",
 }
 ARCHS = [
-    ("rows: 8", "rowz: 8", "3|pe.rowz|did you mean 'rows'"), ("rows: 8", "rows: 1025", "3|pe.rows|1025|<= 1024"),
+    ("rows: 8", "rowz: 8", "3|pe.rowz|did you mean 'rows'"), ("rows: 8", "rows: 1025", "3|pe.rows|1025|from 1 to 1024"),
     ("64}", "64}\npee: 1", "5|pee|did you mean 'pe'"), ("rows: 8, ", "", "3|pe|'rows'|missing"),
     ("500", "fast", "2|clock_mhz|'fast'"), ("name: mine", "name: ''", "1|name"), ("500", ".nan", "2|clock_mhz|.nan"),
     ("64}", "64}\ndram: {preset: lpddr4}", "5|dram.preset|'lpddr4'|lpddr4-3200-x32"),
 ]
 SETS = [
     ("pe.rows", "key.path=value"), ("pe..rows=3", "key.path=value"), ("name.x=3", "'x'|plain value"),
-    ("=3", "key.path=value"), ("pe.rows=true", "True|int"), ("pe.rows=[1]", "[1]|int"), ("clock_mhz=.nan", "finite"),
-    ("pe.rows=", "int"), ("pe.rows=#3", "int"), ("pe.rows=0", ">= 1"), ("pe.rows=[", "YAML"),
+    ("=3", "key.path=value"), ("pe.rows=true", "True|whole number"), ("pe.rows=[1]", "[1]|whole"),
+    ("clock_mhz=.nan", "finite"),
+    ("pe.rows=", "whole number"), ("pe.rows=#3", "whole number"), ("pe.rows=0", "from 1 to 1"), ("pe.rows=[", "YAML"),
     ("pe={rows: 1}", "'cols'|missing"), ("pe.rowz=3", "did you mean 'rows'"), ("dram.preset=lpddr4", "lpddr4-3200-x32"),
     ("pee.rows=3", "did you mean 'pe'"), ("x" * 500 + "=1", "xxx...: unknown key"),
     ("clock_mhz=" + "9" * 400, "10000"), ("dram.bandwidth_gbps=1.0e-300", ""),

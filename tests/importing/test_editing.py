@@ -47,11 +47,11 @@ def test_an_imported_file_is_edited_and_simulated(imported, tmp_path, cli_json):
     ("change", "says"),
     [
         (("inputs: [c, shortcut]", "inputs: [c, shortcat]"), ("x.yaml:19", "unknown tensor 'shortcat'")),
-        (("repeat: 5", "repeat: 0"), ("repeat = 0", "expected int >= 1")),
-        (("{name: fc,", "{name: fc, weight_bits: 1,"), ("weight_bits = 1", "expected int >= 2")),
+        (("repeat: 5", "repeat: 0"), ("repeat = 0", "expected a whole number from 1 to")),
+        (("{name: fc,", "{name: fc, weight_bits: 1,"), ("weight_bits = 1", "expected a whole number from 2 to")),
         (("kind: gate", "kind: gait"), ("kind", "gait")),
         (("$c_out_channels", "$d_out_channels"), ("unknown parameter $d_out_channels", "c_out_channels")),
-        (("frames: 13", "frames: none"), ("frames", "expected int")),
+        (("frames: 13", "frames: none"), ("frames", "expected a whole number")),
     ],
     ids=["a name", "a repeat", "a width", "a kind", "a parameter", "a size"],
 )

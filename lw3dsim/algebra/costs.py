@@ -14,6 +14,10 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 IntMatrix = tuple[tuple[int, ...], ...]
 
@@ -32,20 +36,35 @@ class AddCost:
     depth: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How a matrix is multiplied by: shared pairs, numbered behind the inputs in their order, and a sum for each row."""
+
+    pairs: tuple[Pair, ...]
+    rows: tuple[tuple[Term, ...], ...]
+
+
+@cache
+def plan(matrix: IntMatrix) -> Plan:
+    """Return how to multiply by ``matrix`` in shifts and additions."""
+    rows, pairs = [_terms(row) for row in matrix], []
+    while (chosen := _most_frequent(rows)) is not None:
+        signal = len(matrix[0]) + len(pairs)
+        pairs.append(chosen)
+        rows = [_replaced(row, chosen, signal) for row in rows]
+    return Plan(pairs=tuple(pairs), rows=tuple(map(tuple, rows)))
+
+
 @cache
 def add_cost(matrix: IntMatrix) -> AddCost:
     """Return what multiplying by ``matrix`` costs in additions."""
-    rows = [_terms(row) for row in matrix]
-    plain = sum(max(len(row) - 1, 0) for row in rows)
+    plain = sum(max(len(_terms(row)) - 1, 0) for row in matrix)
+    way = plan(matrix)
     depth = [0] * len(matrix[0])
-    pairs = 0
-    while (chosen := _most_frequent(rows)) is not None:
-        signal = len(depth)
-        depth.append(1 + max(depth[chosen[0]], depth[chosen[1]]))
-        rows = [_replaced(row, chosen, signal) for row in rows]
-        pairs += 1
-    shared = pairs + sum(max(len(row) - 1, 0) for row in rows)
-    return AddCost(plain=plain, shared=shared, depth=max((_row_depth(row, depth) for row in rows), default=0))
+    for first, second, _, _ in way.pairs:
+        depth.append(1 + max(depth[first], depth[second]))
+    shared = len(way.pairs) + sum(max(len(row) - 1, 0) for row in way.rows)
+    return AddCost(plain=plain, shared=shared, depth=max((_row_depth(row, depth) for row in way.rows), default=0))
 
 
 def tile_cost(matrices: tuple[IntMatrix, ...]) -> AddCost:
@@ -117,7 +136,7 @@ def _replaced(row: list[Term], pair: Pair, signal: int) -> list[Term]:
     return row
 
 
-def _row_depth(row: list[Term], depth: list[int]) -> int:
+def _row_depth(row: Sequence[Term], depth: list[int]) -> int:
     """Return the depth of a balanced sum of signals that are ready at their own depths."""
     ready = [depth[signal] for signal, _, _ in row]
     heapq.heapify(ready)

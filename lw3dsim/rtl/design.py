@@ -99,6 +99,11 @@ class Core(Value, frozen=True, kw_only=True):
         return self.parts * self.mults
 
     @property
+    def outs(self) -> int:
+        """Results that a PE has at a time: one of each multiplier, or those of a tile that is taken in parts."""
+        return max(self.mults, *(one.outputs for one in self.algorithms), 1)
+
+    @property
     def picked(self) -> int:
         """Outputs of which a word of the output buffer has a part, at most."""
         return max(self.results, -(-self.ofmap_word // self.result_bits) + 1)
@@ -128,7 +133,6 @@ class Core(Value, frozen=True, kw_only=True):
             "PLAIN": self.plain,
             "ONCHIP": self.onchip,
             "SUM": self.sum_bits,
-            "TRANSFORM": self.transform_bits,
             "RESULT": self.result_bits,
             "BIAS": self.bias_bits,
             "STAGES": self.stages,
@@ -155,6 +159,7 @@ class Core(Value, frozen=True, kw_only=True):
             "DIVISIONS": self.divisions,
             "TABLES": self.tables,
             "PARTS": self.parts,
+            "OUTS": self.outs,
             "PARTIAL_WORDS": self.partial_words,
             "INNER": self.inner,
             "INNER_STAGED": self.inner_staged,

@@ -6,7 +6,8 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
-from lw3dsim.algebra.winograd import common_denominator, integers
+from lw3dsim.algebra.winograd import integers
+from lw3dsim.rtl.back import output_modules
 from lw3dsim.rtl.modes import modes
 
 if TYPE_CHECKING:
@@ -85,13 +86,11 @@ def transform_modules(core: Core) -> dict[str, str]:
     """Return what a core has of its algorithms, by file name: transforms, what a tile is, how wide weights are."""
     algorithms = core.algorithms
     about = ", ".join(one.label for one in algorithms) or "no fast algorithm"
-    data, back, kernels = [], [], []
+    data, kernels = [], []
     for number, algorithm in enumerate(algorithms, 1):
         forms = algorithm.transforms
-        scale = math.prod(common_denominator(m) for form in forms for m in (form.BT, form.G, form.AT))
-        data.append(_tiles(algorithm, number, core.mults, [integers(form.BT) for form in forms], 1))
-        kernels.append(_tiles(algorithm, number, 1, [integers(form.G) for form in forms], 1))
-        back.append(_tiles(algorithm, number, core.mults, [integers(form.AT) for form in forms], scale))
+        data.append(_tiles(algorithm, number, core.mults, [integers(form.BT) for form in forms]))
+        kernels.append(_tiles(algorithm, number, 1, [integers(form.G) for form in forms]))
     chosen = "".join(f"mode == 8'd{number} ? made_{number} : " for number in range(1, len(algorithms) + 1)) + "plain"
     unused = "    wire unused = &{1'b0, mode};\n" if not algorithms else ""
     mults, part = "    parameter int MULTS = 4,\n", "    input  logic [7:0]           part,   // of the tile\n"
@@ -100,11 +99,6 @@ def transform_modules(core: Core) -> dict[str, str]:
             about=f"The input transform: windows of a column become coordinates, for {about}.",
             name="lw_input_transform", mults=mults, part=part, wide="MULTS", body="".join(data) + unused,
             chosen=chosen, out=_PARTS if core.parts > 1 else _WHOLE,
-        ),
-        "lw_output_transform": _MODULE.format(
-            about=f"The output transform: sums of coordinates of a column become outputs, for {about}.",
-            name="lw_output_transform", mults="", part="", wide="PLACES", body="".join(back) + unused, chosen=chosen,
-            out="    assign out = made;\n",
         ),
         "lw_weight_transform": _MODULE.format(
             about=f"The weight transform: a row's kernel becomes coordinates, for {about}.",
@@ -115,7 +109,7 @@ def transform_modules(core: Core) -> dict[str, str]:
         "lw_weight": _WEIGHT.format(picked=_picked(core), cases=_weights(core)),
         "lw_width": _WIDTH.format(cases=_widths(core)),
     }  # fmt: skip
-    return {f"{name}.sv": text for name, text in texts.items()}
+    return {f"{name}.sv": text for name, text in texts.items()} | output_modules(core)
 
 
 def _stored(core: Core) -> list[tuple[int, int]]:
@@ -149,8 +143,8 @@ def _widths(core: Core) -> str:
     )
 
 
-def _tiles(algorithm: Algorithm, number: int, mults: int, matrices: Sequence[IntMatrix], scale: int) -> str:
-    """Return the tiles of a column, each through the matrices along T, H and W, then divided by ``scale``."""
+def _tiles(algorithm: Algorithm, number: int, mults: int, matrices: Sequence[IntMatrix]) -> str:
+    """Return the tiles of a column, each through the matrices along T, H and W."""
     each = algorithm.coordinates
     many = max(mults // each, 1)
     sizes = [len(matrix[0]) for matrix in matrices]
@@ -174,15 +168,8 @@ def _tiles(algorithm: Algorithm, number: int, mults: int, matrices: Sequence[Int
             ]
             lines.append(f"            wire signed [WIDE-1:0] v{axis + 1}_{_at(place)} = {_sum(terms)};")
         sizes = found
-    shift = (scale & -scale).bit_length() - 1
-    inverse = pow(scale >> shift, -1, 1 << 64) if scale >> shift > 1 else 1
     for i, place in enumerate(itertools.product(*map(range, sizes))):
-        of, to = f"v3_{_at(place)}", f"{made}[OUT*(m+{i})+:OUT]"
-        if scale == 1:
-            lines.append(f"            assign {to} = OUT'({of});")
-        else:
-            given = f".WIDE(WIDE), .OUT(OUT), .INVERSE(64'd{inverse}), .SHIFT({shift})"
-            lines.append(f"            lw_quotient #({given}) u_{i} (.value({of}), .quotient({to}));")
+        lines.append(f"            assign {made}[OUT*(m+{i})+:OUT] = OUT'(v3_{_at(place)});")
     lines += [f"            assign {made}[OUT*(m+{i})+:OUT] = '0;" for i in range(math.prod(sizes), each)]
     lines += ["        end", f"        for (m = {many * each}; m < PLACES; m = m + 1) begin : g_rest_{number}",
               f"            assign {made}[OUT*m+:OUT] = '0;", "        end", "    endgenerate"]  # fmt: skip

@@ -6,17 +6,16 @@ module lw_array #(
     parameter int COLS = 2,
     parameter int MULTS = 4,
     parameter int PARTS = 1,
+    parameter int OUTS = 4,          // results of a PE
     parameter int PLACE_BITS = 4,
     parameter int OWN_INPUTS = 0,
     parameter int ACTIVATION = 8,
     parameter int DATA = 8,
     parameter int WEIGHT = 8,
     parameter int SUM = 32,
-    parameter int TRANSFORM = 32,
     parameter int RESULT = 32,
     parameter int STAGES = 1,
     parameter int IN_STAGES = 0,
-    parameter int OUT_STAGES = 0,
     localparam int FILES = COLS * MULTS,
     localparam int PLACES = PARTS * MULTS,
     localparam int INPUTS = OWN_INPUTS != 0 ? ROWS : 1
@@ -25,7 +24,6 @@ module lw_array #(
     input  logic [7:0]                   mode,       // algorithm of what is fed
     input  logic [7:0]                   read_mode,  // of what is read
     input  logic [7:0]                   in_stages,  // registers of its transforms
-    input  logic [7:0]                   out_stages,
     input  logic [7:0]                   passes,     // parts of its tile
     input  logic                         tree,       // sum up all products of a PE
     input  logic [7:0]                   part,       // of the tile that is fed
@@ -41,7 +39,7 @@ module lw_array #(
     input  logic [PLACE_BITS-1:0]        read_place,
     output logic [ROWS*FILES-1:0]        works,
     output logic [ROWS*FILES-1:0]        updates,
-    output logic [ROWS*COLS*PLACES*RESULT-1:0] results
+    output logic [ROWS*COLS*OUTS*RESULT-1:0] results
 );
     // The input transform stands behind the files; weights and controls go beside it.
     wire [INPUTS*FILES*DATA-1:0] coordinates, data;
@@ -59,7 +57,7 @@ module lw_array #(
     );
 
     wire [ROWS*FILES*SUM-1:0] sums;
-    wire [ROWS*COLS*PLACES*RESULT-1:0] outputs, transformed;
+    wire [ROWS*COLS*OUTS*RESULT-1:0] outputs;
     genvar r, c;
     generate
         for (r = 0; r < INPUTS; r = r + 1) begin : g_input
@@ -89,27 +87,23 @@ module lw_array #(
                 lw_gather #(.BITS(MULTS*SUM), .PARTS(PARTS)) u_gather (
                     .clk, .takes(read_takes), .part(read_part), .sums(sums[SUM*(r*FILES+c*MULTS)+:SUM*MULTS]), .gathered
                 );
-                lw_output_transform #(
-                    .PLACES(PLACES), .IN(SUM), .WIDE(TRANSFORM), .OUT(RESULT)
-                ) u_output (.mode(read_mode), .in(gathered), .out(outputs[RESULT*(r*COLS+c)*PLACES+:RESULT*PLACES]));
+                lw_output_transform u_output (
+                    .mode(read_mode), .in(gathered), .out(outputs[RESULT*(r*COLS+c)*OUTS+:RESULT*OUTS])
+                );
             end
         end
     endgenerate
-    wire whole_read = read_takes && read_part + 8'd1 == passes;
-    wire whole;
-    lw_taps #(.BITS(ROWS*COLS*PLACES*RESULT + 1), .STAGES(OUT_STAGES)) u_outputs (
-        .clk, .stages(out_stages), .in({whole_read, outputs}), .out({whole, transformed})
-    );
     generate
         if (PARTS == 1) begin : g_at_once
             // Accumulators are read until all words of a depth have been made.
-            assign results = transformed;
-            wire unused = &{1'b0, whole};
+            assign results = outputs;
+            wire unused = &{1'b0, passes};
         end else begin : g_kept
             // What has been read and transformed stays until the next depth has.
-            logic [ROWS*COLS*PLACES*RESULT-1:0] kept;
-            always_ff @(posedge clk) if (whole) kept <= transformed;
-            assign results = whole ? transformed : kept;
+            wire whole = read_takes && read_part + 8'd1 == passes;
+            logic [ROWS*COLS*OUTS*RESULT-1:0] kept;
+            always_ff @(posedge clk) if (whole) kept <= outputs;
+            assign results = whole ? outputs : kept;
         end
     endgenerate
 endmodule

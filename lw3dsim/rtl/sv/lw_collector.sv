@@ -6,10 +6,11 @@
 module lw_collector #(
     parameter int ROWS = 2,
     parameter int COLS = 2,
-    parameter int PLACES = 4,  // of a PE
+    parameter int PLACES = 4,  // results of a PE
     parameter int PLACE = 4,   // bits of a place in an accumulator file
     parameter int BITS = 32,
-    parameter int PICKED = 8
+    parameter int PICKED = 8,
+    parameter int ROW = 1      // bits of the number of one
 ) (
     input  logic                             clk,
     input  logic                             read,
@@ -28,7 +29,7 @@ module lw_collector #(
     input  logic [23:0]                      left,      // of the last tile along each
     input  logic [ROWS*COLS*PLACES*BITS-1:0]  results,
     output logic [PICKED*BITS-1:0]          picked,
-    output logic [PICKED*16-1:0]            rows       // that they come from
+    output logic [PICKED*ROW-1:0]           rows       // that they come from
 );
     // Counters are as wide as what there is to count.
     localparam int FILES = COLS * PLACES;
@@ -58,7 +59,7 @@ module lw_collector #(
                 assign position = g_output[i-1].position + POSITION'(ends_position);
             end
             if (i < PICKED) begin : g_there
-                assign rows[16*i+:16] = 16'(row);
+                assign rows[ROW*i+:ROW] = ROW'(row);
             end
             assign ends[(ROW_BITS+POSITION)*i+:ROW_BITS+POSITION] = {row, position};
         end

@@ -13,7 +13,6 @@ module lw_core #(
     parameter int PLAIN = 8,             // before they are transformed
     parameter int ONCHIP = 0,            // whether that is done here
     parameter int SUM = 32,              // of accumulators
-    parameter int TRANSFORM = 32,        // of adders of the output transform
     parameter int RESULT = 32,           // of sums behind it
     parameter int BIAS = 32,
     parameter int STAGES = 5,            // of the multipliers
@@ -40,6 +39,7 @@ module lw_core #(
     parameter int DIVISIONS = 1,         // of such numbers of values
     parameter int TABLES = 1,            // of activations
     parameter int PARTS = 1,             // places of the largest tile in a multiplier's accumulators
+    parameter int OUTS = 4,              // results of a PE at a time
     parameter int PARTIAL_WORDS = 1,     // of partial sums of a depth
     parameter int INNER = 0,             // elements of intermediate tensors of fused groups
     parameter int INNER_STAGED = 1,      // words of a round of them
@@ -497,55 +497,63 @@ module lw_core #(
             assign division = '0;
         end
     endgenerate
-    localparam int OUT_BITS = 7 + BIAS_INDEX + 8 + 32 + 16*8 + 24 + 5 + 13;
-    wire [OUT_BITS-1:0] writes_soon, writes_then, writes_late, writes;
-    lw_delay #(.BITS(OUT_BITS), .STAGES(LATENCY + 1 + STAGES)) u_writes_soon (
+    // What the collector needs alone, then what it needs too.
+    localparam int PICK_BITS = 1 + 16 + 1;
+    localparam int OUT_BITS = 2 + 16 + 16*3 + 24 + 8 + 4 + BIAS_INDEX + 8 + 32 + 16*3 + 5 + 4;
+    wire [PICK_BITS+OUT_BITS-1:0] writes_soon, writes_then, writes_late;
+    wire [OUT_BITS-1:0] writes;
+    lw_delay #(.BITS(PICK_BITS + OUT_BITS), .STAGES(LATENCY + 1 + STAGES)) u_writes_soon (
         .clk,
-        .in({drain_writes && !rst, drain_reads && !rst, drain_opens && from == 16'd0 && offset == 16'd0,
-             from == 16'd0 && offset == 16'd0, sums_in, sums_out, leaving[16*F_FLAGS+B_RELU],
-             leaving[16*F_BIAS+:BIAS_INDEX], leaving[16*F_SHIFT+:8], drain_to, count, from, offset, partial_word,
-             leaving[16*F_ROWS+:16], leaving[16*F_TILES_T+:16], leaving[16*F_TILES_H+:16], leaving[16*F_TILES_W+:16],
-             left, leaving[16*F_VECTOR+:3], drain_from_bank, divides, leaving_mode, leaving_tree,
+        .in({from == 16'd0 && offset == 16'd0, leaving[16*F_ROWS+:16], leaving_tree,
+             drain_writes && !rst, drain_opens && from == 16'd0 && offset == 16'd0, count, leaving[16*F_TILES_T+:16],
+             leaving[16*F_TILES_H+:16], leaving[16*F_TILES_W+:16], left, leaving_mode,
+             drain_reads && !rst, sums_in, sums_out, leaving[16*F_FLAGS+B_RELU],
+             leaving[16*F_BIAS+:BIAS_INDEX], leaving[16*F_SHIFT+:8], drain_to, from, offset, partial_word,
+             leaving[16*F_VECTOR+:3], drain_from_bank, divides,
              leaving[16*F_FLAGS+B_KEEPS], leaving[16*F_FLAGS+B_FIRST] || !is_vector, leaving[16*F_FLAGS+B_BEGINS],
              leaving[16*F_FLAGS+B_OPENS]}),
         .out(writes_soon)
     );
-    lw_taps #(.BITS(OUT_BITS), .STAGES(IN_STAGES)) u_writes_then (
+    lw_taps #(.BITS(PICK_BITS + OUT_BITS), .STAGES(IN_STAGES)) u_writes_then (
         .clk, .stages(in_stages), .in(writes_soon), .out(writes_then)
     );
-    lw_taps #(.BITS(OUT_BITS), .STAGES(PARTS - 1)) u_writes_late (
+    lw_taps #(.BITS(PICK_BITS + OUT_BITS), .STAGES(PARTS - 1)) u_writes_late (
         .clk, .stages(leaving_passes - 8'd1), .in(writes_then), .out(writes_late)
     );
     lw_taps #(.BITS(OUT_BITS), .STAGES(OUT_STAGES)) u_writes (
-        .clk, .stages(out_stages), .in(writes_late), .out(writes)
+        .clk, .stages(out_stages), .in(writes_late[OUT_BITS-1:0]), .out(writes)
     );
 
-    wire out_write, out_read, out_opens, out_begins, out_adds, out_wide, out_relu;
+    wire pick_write, pick_opens, pick_begins, pick_tree;
+    wire [15:0] pick_count, pick_rows, pick_tiles_t, pick_tiles_h, pick_tiles_w;
+    wire [23:0] pick_left;
+    wire [7:0]  pick_mode;
+    assign {pick_begins, pick_rows, pick_tree, pick_write, pick_opens, pick_count, pick_tiles_t, pick_tiles_h,
+            pick_tiles_w, pick_left, pick_mode} = writes_late[PICK_BITS+OUT_BITS-1-:PICK_BITS+98];
+    wire out_write, out_read, out_adds, out_wide, out_relu;
     wire [BIAS_INDEX-1:0] out_bias;
-    wire [15:0] out_count, out_from, out_word;
-    /* verilator lint_off UNUSEDSIGNAL */  // less than a sum
-    wire [15:0] out_offset;
-    /* verilator lint_on UNUSEDSIGNAL */
-    wire [15:0] out_rows, out_tiles_t, out_tiles_h, out_tiles_w;
+    /* verilator lint_off UNUSEDSIGNAL */  // less than a sum, and without groups nobody places results
+    wire out_opens;
+    wire [15:0] out_count, out_from, out_word, out_offset, out_tiles_t, out_tiles_h, out_tiles_w;
     wire [23:0] out_left;
+    /* verilator lint_on UNUSEDSIGNAL */
     wire [7:0] out_shift;
     wire [31:0] out_to;
     wire [2:0] out_vector;
     wire out_bank, out_divides;
     wire [7:0] out_mode;
-    wire out_tree, out_keeps, out_restarts, out_anew, out_along;
-    assign {out_write, out_read, out_opens, out_begins, out_adds, out_wide, out_relu, out_bias, out_shift, out_to,
-            out_count, out_from, out_offset, out_word, out_rows, out_tiles_t, out_tiles_h, out_tiles_w,
-            out_left, out_vector, out_bank, out_divides, out_mode, out_tree,
-            out_keeps, out_restarts, out_anew, out_along} = writes;
+    wire out_keeps, out_restarts, out_anew, out_along;
+    assign {out_write, out_opens, out_count, out_tiles_t, out_tiles_h, out_tiles_w, out_left, out_mode, out_read, out_adds,
+            out_wide, out_relu, out_bias, out_shift, out_to, out_from, out_offset, out_word, out_vector, out_bank,
+            out_divides, out_keeps, out_restarts, out_anew, out_along} = writes;
 
-    wire [ROWS*COLS*PLACES*RESULT-1:0] results_of_depth;
+    wire [ROWS*COLS*OUTS*RESULT-1:0] results_of_depth;
     lw_array #(
-        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PARTS(PARTS), .PLACE_BITS(PLACE_BITS), .OWN_INPUTS(OWN_INPUTS),
-        .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .SUM(SUM), .TRANSFORM(TRANSFORM), .RESULT(RESULT),
-        .STAGES(STAGES), .IN_STAGES(IN_STAGES), .OUT_STAGES(OUT_STAGES)
+        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PARTS(PARTS), .OUTS(OUTS), .PLACE_BITS(PLACE_BITS),
+        .OWN_INPUTS(OWN_INPUTS), .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .SUM(SUM), .RESULT(RESULT),
+        .STAGES(STAGES), .IN_STAGES(IN_STAGES)
     ) u_array (
-        .clk, .mode(from_mode), .read_mode, .in_stages, .out_stages, .passes(read_passes), .tree(from_tree), .part(from_part), .elements,
+        .clk, .mode(from_mode), .read_mode, .in_stages, .passes(read_passes), .tree(from_tree), .part(from_part), .elements,
         .taken_weights, .taken_works, .add_bank, .add_first, .add_place(add_depth), .read_takes, .read_bank,
         .read_part, .read_place, .works, .updates, .results(results_of_depth)
     );
@@ -577,24 +585,38 @@ module lw_core #(
             assign picked = summed;
         end
     endgenerate
-    wire [7:0]  out_each, out_col;
-    wire [23:0] out_size;
-    lw_modes u_modes_out (
-        .mode(out_mode), .passes(), .each(out_each), .per_col(out_col), .size(out_size), .in_tiles(), .in_cycles(),
+    wire [7:0]  pick_each, pick_col;
+    wire [23:0] pick_size;
+    lw_modes u_modes_pick (
+        .mode(pick_mode), .passes(), .each(pick_each), .per_col(pick_col), .size(pick_size), .in_tiles(), .in_cycles(),
         .out_tiles(), .out_cycles(), .kernel_tiles(), .kernel_cycles(), .used(), .lane(), .coordinate(), .at_t(),
         .at_h(), .at_w()
     );
-    wire [PICKED*16-1:0] from_rows;
+    // Outputs are picked first, and pass the stages of the transforms and what divides them behind: there they are fewest.
+    localparam int ROW = ROWS > 1 ? $clog2(ROWS) : 1;
+    wire [PICKED*RESULT-1:0] collected, scaled;
+    wire [PICKED*ROW-1:0] collected_rows, from_rows;
     lw_collector #(
-        .ROWS(ROWS), .COLS(COLS), .PLACES(PLACES), .PLACE(PLACE_BITS), .BITS(RESULT), .PICKED(PICKED)
+        .ROWS(ROWS), .COLS(COLS), .PLACES(OUTS), .PLACE(PLACE_BITS), .BITS(RESULT), .PICKED(PICKED), .ROW(ROW)
     ) u_collector (
-        .clk, .read(out_write), .opens(out_opens), .begins(out_begins), .count(out_count),
-        .channels(out_rows),
-        .span(out_mode != 8'd0 ? out_each : out_tree ? MULTS[7:0] : 8'd1),
-        .per_col(out_mode != 8'd0 ? out_col : out_tree ? 8'd1 : MULTS[7:0]),
-        .tiles_w(out_tiles_w), .tiles_h(out_tiles_h), .tiles_t(out_tiles_t), .size(out_size), .left(out_left),
-        .results(results_of_depth), .picked(summed), .rows(from_rows)
+        .clk, .read(pick_write), .opens(pick_opens), .begins(pick_begins), .count(pick_count),
+        .channels(pick_rows),
+        .span(pick_mode != 8'd0 ? pick_each : pick_tree ? MULTS[7:0] : 8'd1),
+        .per_col(pick_mode != 8'd0 ? pick_col : pick_tree ? 8'd1 : MULTS[7:0]),
+        .tiles_w(pick_tiles_w), .tiles_h(pick_tiles_h), .tiles_t(pick_tiles_t), .size(pick_size), .left(pick_left),
+        .results(results_of_depth), .picked(collected), .rows(collected_rows)
     );
+    lw_taps #(.BITS(PICKED*(RESULT + ROW)), .STAGES(OUT_STAGES)) u_picked (
+        .clk, .stages(out_stages), .in({collected_rows, collected}), .out({from_rows, scaled})
+    );
+    genvar q;
+    generate
+        for (q = 0; q < PICKED; q = q + 1) begin : g_quotient
+            lw_quotient #(.BITS(RESULT)) u_quotient (
+                .mode(out_mode), .value(scaled[RESULT*q+:RESULT]), .quotient(summed[RESULT*q+:RESULT])
+            );
+        end
+    endgenerate
     wire [ROWS*BIAS-1:0] biases;
     lw_biases #(.WORDS(BIAS_WORDS), .BITS(ROWS*BIAS), .INDEX(BIAS_INDEX)) u_biases (
         .dma_clk, .write(bias_write), .write_address(bias_address[BIAS_INDEX-1:0]), .write_data(bias_data),
@@ -606,7 +628,7 @@ module lw_core #(
     wire out_more;  // results of lanes take an operation more each: they are looked up, or a running mean is divided
     /* verilator lint_on UNUSEDSIGNAL */
     lw_vector #(
-        .ROWS(ROWS), .SUM(RESULT), .BIAS(BIAS), .BITS(ACTIVATION), .RESULTS(PICKED), .VECTOR(VECTOR), .LANES(VECTOR_LANES),
+        .ROWS(ROWS), .ROW(ROW), .SUM(RESULT), .BIAS(BIAS), .BITS(ACTIVATION), .RESULTS(PICKED), .VECTOR(VECTOR), .LANES(VECTOR_LANES),
         .DIVIDED(DIVIDED), .INVERSE(INVERSE), .SHIFTED(SHIFTED)
     ) u_vector (
         .sums(picked), .partials, .adds(out_adds), .kind(out_vector), .added, .rows(from_rows), .biases,
@@ -724,6 +746,11 @@ module lw_core #(
                      leaving_steps}), .out(keep)
             );
             assign {keep_tag, keep_runs, keep_axis, counts, steps} = keep;
+            wire [23:0] out_size;
+            lw_modes u_modes_out (
+                .mode(out_mode), .passes(), .each(), .per_col(), .size(out_size), .in_tiles(), .in_cycles(), .out_tiles(),
+                .out_cycles(), .kernel_tiles(), .kernel_cycles(), .used(), .lane(), .coordinate(), .at_t(), .at_h(), .at_w()
+            );
             wire [PICKED*PLACE-1:0] kept_at;
             wire [PICKED-1:0] kept_laps;
             lw_places #(

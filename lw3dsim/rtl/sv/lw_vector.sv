@@ -2,6 +2,7 @@
 // and cuts off there.
 module lw_vector #(
     parameter int ROWS = 2,
+    parameter int ROW = 1,      // bits of the number of one
     parameter int SUM = 32,
     parameter int BIAS = 32,
     parameter int BITS = 8,
@@ -23,7 +24,7 @@ module lw_vector #(
     input  logic [SHIFTED-1:0]      inverse_shift,
     /* verilator lint_on UNUSEDSIGNAL */
     output logic [RESULTS*SUM-1:0]  added,
-    input  logic [RESULTS*16-1:0]   rows,
+    input  logic [RESULTS*ROW-1:0]  rows,
     input  logic [ROWS*BIAS-1:0]    biases,
     input  logic                    relu,
     /* verilator lint_off UNUSEDSIGNAL */  // beyond the width
@@ -37,7 +38,7 @@ module lw_vector #(
     generate
         for (i = 0; i < RESULTS; i = i + 1) begin : g_result
             wire signed [BIAS-1:0] bias;
-            lw_pick #(.WORDS(ROWS), .BITS(BIAS)) u_bias (.which(rows[16*i+:16]), .words(biases), .picked(bias));
+            lw_pick #(.WORDS(ROWS), .BITS(BIAS)) u_bias (.which(16'(rows[ROW*i+:ROW])), .words(biases), .picked(bias));
             lw_finish #(
                 .SUM(SUM), .BIAS(BIAS), .BITS(BITS), .VECTOR(i < LANES ? VECTOR : 0), .DIVIDED(DIVIDED), .INVERSE(INVERSE),
                 .SHIFTED(SHIFTED)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated
 
-from lw3dsim.account.built import addresses, collector, control, tile_places, tree_adders, waiting_tiles
+from lw3dsim.account.built import addresses, collector, control, tile_places, tree_adders
 from lw3dsim.account.fusing import chosen, fusing
+from lw3dsim.account.outputs import Widths, output_transform
 from lw3dsim.account.vector import vector_unit
 from lw3dsim.base.caches import kept
 from lw3dsim.base.records import Amount, Breakdown, figure
@@ -77,7 +78,8 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
     register = max((p.register_bits for p in multiplying), default=arch.precision.accumulator_bits)
 
     winograd = [p for p in multiplying if p.algorithm.is_winograd]
-    transform = max((p.transform_bits for p in winograd), default=register)
+    transform = max((p.transform_bits for p in multiplying), default=register)
+    widths = Widths(register, _output_bits(arch, multiplying), transform)
     onchip = arch.winograd.weight_transform == "onchip"
 
     def add(bits: int) -> float:
@@ -100,8 +102,9 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
         "staging": _staging(arch, weight, quantity, own_inputs=own),
         "input_transform": adders("input_adds", arch.input_coords_per_cycle, data),
         "weight_transform": adders("weight_adds", arch.weight_coords_per_cycle, weight) if onchip else 0.0,
-        "output_transform": adders("output_adds", arch.output_coords_per_cycle, transform)
-        + max((waiting_tiles(arch, p, quantity) for p in winograd), default=0.0),
+        "output_transform": output_transform(
+            arch, winograd, widths, quantity, also_direct=len(winograd) < len(problems)
+        ),
         "collector": _collector(arch, multiplying, quantity),
         "vector": vector_unit(arch, problems, quantity),
         "control": control(arch, quantity) + fusing(arch, quantity),
@@ -109,9 +112,13 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
 
 
 def _collector(arch: Accelerator, problems: Collection[Problem], quantity: Quantity) -> float:
-    sums = max((p.accumulator_bits for p in problems), default=arch.precision.accumulator_bits)
+    sums = _output_bits(arch, problems)
     places = max((tile_places(arch, p) for p in problems), default=arch.pe.mults_per_pe)
     return collector(arch, places, sums, quantity)
+
+
+def _output_bits(arch: Accelerator, problems: Collection[Problem]) -> int:
+    return max((p.accumulator_bits for p in problems), default=arch.precision.accumulator_bits)
 
 
 @kept(4096)

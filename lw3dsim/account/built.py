@@ -167,23 +167,6 @@ def tile_places(arch: Accelerator, problem: Problem) -> int:
     return max(arch.pe.mults_per_pe, math.prod(problem.algorithm.tile))
 
 
-def waiting_tiles(arch: Accelerator, problem: Problem, quantity: Quantity) -> float:
-    """Return a quantity of what holds the sums of tiles of a problem that are taken in parts till all are there."""
-    parts = -(-problem.algorithm.coordinates // arch.pe.mults_per_pe)
-    if parts == 1:
-        return 0.0
-    bits = depth_sums(arch, parts * arch.pe.mults_per_pe) * problem.register_bits
-    return bits * (arithmetic(arch.tech, "register", quantity, 1) + structure(arch.tech, "multiplexer", quantity))
-
-
-def gathered_pj(arch: Accelerator, problem: Problem) -> float:
-    """Return the pJ of a tile of outputs that waits, a coordinate of it written once."""
-    if problem.algorithm.coordinates <= arch.pe.mults_per_pe:
-        return 0.0
-    each = arithmetic(arch.tech, "register", "energy_pj", 1) + clock_pj(arch.tech)
-    return problem.algorithm.coordinates * problem.register_bits * each
-
-
 def _tile_bits(arch: Accelerator) -> int:
     lanes = arch.places("tiles") * arch.pe.mults_per_pe
     return lanes.bit_length() + (arch.pe.acc_depth - 1).bit_length()

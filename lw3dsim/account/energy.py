@@ -12,9 +12,10 @@ import math
 from typing import TYPE_CHECKING, Annotated, Generic
 
 from lw3dsim.account.area import array_flip_flops, side_mm
-from lw3dsim.account.built import addresses, control_pj, gathered_pj, output_pj
+from lw3dsim.account.built import addresses, control_pj, output_pj
 from lw3dsim.account.dram import DRAM_TIMED, dram_energy_pj, moved_shares
 from lw3dsim.account.fusing import kept_word_pj
+from lw3dsim.account.outputs import gathered_pj, scaled_pj
 from lw3dsim.account.vector import made_pj, means_pj, operand_pj, operation_pj, vector_flip_flops
 from lw3dsim.base.caches import kept
 from lw3dsim.base.records import Amount, Breakdown, Part, figure
@@ -325,7 +326,8 @@ def _logic_pj(problem: Problem, events: Events, arch: Accelerator, sparsity: Spa
         "input_transform": events.input_tiles * algorithm.input_adds * add(data),
         "weight_transform": events.weight_kernels * algorithm.weight_adds * add(weight),
         "output_transform": events.output_tiles
-        * (algorithm.output_adds * add(problem.transform_bits) + gathered_pj(arch, problem)),
+        * (algorithm.output_adds * add(problem.transform_bits) + gathered_pj(arch, problem))
+        + (_results(problem, events) + _partial_sums(problem, events)) * scaled_pj(arch, problem),
         "collector": _results(problem, events) * output_pj(arch, problem),
         "vector": events.vector_ops * operation_pj(problem, tech) + _lanes_pj(problem, events, arch),
     }

@@ -38,7 +38,7 @@ class AddCost:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How a matrix is multiplied by: shared pairs, numbered behind the inputs in their order, and a sum for each row."""
+    """How a matrix is multiplied by: shared pairs, numbered behind the inputs in order, and a sum for each row."""
 
     pairs: tuple[Pair, ...]
     rows: tuple[tuple[Term, ...], ...]
@@ -47,7 +47,7 @@ class Plan:
 @cache
 def plan(matrix: IntMatrix) -> Plan:
     """Return how to multiply by ``matrix`` in shifts and additions."""
-    rows, pairs = [_terms(row) for row in matrix], []
+    rows, pairs = [_terms(row) for row in matrix], list[Pair]()
     while (chosen := _most_frequent(rows)) is not None:
         signal = len(matrix[0]) + len(pairs)
         pairs.append(chosen)

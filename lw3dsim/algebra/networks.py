@@ -39,7 +39,7 @@ class Sum(NamedTuple):
 
 
 class Network:
-    """Additions of so many ``inputs``, in the order in which they can be made: signal ``inputs`` + i is the i-th sum."""
+    """Additions of so many ``inputs``, in an order in which they can be made: signal ``inputs`` + i is the i-th."""
 
     def __init__(self, inputs: int) -> None:
         self.inputs = inputs
@@ -49,7 +49,7 @@ class Network:
         self._known: dict[Sum, int] = {}
 
     def transformed(self, matrices: Sequence[IntMatrix], values: Sequence[Ref]) -> list[Ref | None]:
-        """Add what takes ``values`` (T, H, W) through a matrix along each axis, W first; return (t, h, w), None for 0."""
+        """Take ``values`` (T, H, W) through a matrix along each axis, W first; return (t, h, w), None is 0."""
         sizes, found = [len(matrix[0]) for matrix in matrices], list[Ref | None](values)
         for axis in reversed(range(len(matrices))):
             matrix = matrices[axis]

@@ -1,8 +1,8 @@
 """Exact division by odd numbers, in a subtraction each where that is possible.
 
 Of a multiple of d = 2^k + 1 the quotient is q = v - 2^k q, of d = 2^k - 1 it is q = 2^k q - v: bit i of it hangs on
-lower bits of itself, so it comes out of one ripple subtraction. Other divisors are products of such, one behind another;
-and where several are wanted, quotients on the way are shared.
+lower bits of itself, so it comes out of one ripple subtraction. Other divisors are products of such, one behind
+another; where several are wanted, quotients on the way are shared.
 """
 
 from __future__ import annotations

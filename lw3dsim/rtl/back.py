@@ -1,4 +1,4 @@
-"""What makes outputs of sums of coordinates, in Verilog: the adders behind the accumulators of a PE, and what divides."""
+"""What makes outputs of sums of coordinates, in Verilog: adders behind the accumulators of a PE, and what divides."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _TRANSFORM = """// The output transform of a PE: sums of coordinates become outputs, for {about}.
 //
-// What algorithms have in common is added once. A sum is as wide as it may grow, and no wider than what is taken of it. An
-// output is still to be divided by the odd part of its scale: see `lw_quotient`.
+// What algorithms have in common is added once. A sum is as wide as it may grow, and no wider than what is taken of it.
+// An output is still to be divided by the odd part of its scale: see `lw_quotient`.
 module lw_output_transform (
     input  logic [7:0]  mode,
     /* verilator lint_off UNUSEDSIGNAL */  // of the last places, and of what is divided

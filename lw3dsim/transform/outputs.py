@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.algebra.networks import Network, Ref
 from lw3dsim.algebra.winograd import common_denominator, integers
-from lw3dsim.transform.algorithms import Algorithm
+
+if TYPE_CHECKING:
+    from lw3dsim.transform.algorithms import Algorithm
 
 
 class Output(NamedTuple):
@@ -24,7 +26,7 @@ class Output(NamedTuple):
 
 
 class OutputUnit(NamedTuple):
-    """The additions of a PE; what each algorithm takes of them, and by what power of two and odd number that is divided."""
+    """The additions of a PE; what each algorithm takes of them, and what powers of two and odd numbers divide it."""
 
     network: Network
     outputs: tuple[tuple[Output, ...], ...]

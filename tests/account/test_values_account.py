@@ -13,6 +13,7 @@ from lw3dsim.account.binding import binding, idle_words
 from lw3dsim.account.dram import dram_energy_pj, moved_shares, plain_counts
 from lw3dsim.account.energy import COMPONENTS, Sparsity, Stage, layer_energy_pj, onchip_pj
 from lw3dsim.account.events import Events, constant_mults, count_events
+from lw3dsim.account.outputs import Widths, output_counts
 from lw3dsim.account.power import Activity, Profile, counts_of, joined, layer_profile, make_activity
 from lw3dsim.account.simulated import Unit, unit_energy_pj
 from lw3dsim.account.units import unit_costs
@@ -141,7 +142,9 @@ def test_arithmetic_energy_of_a_winograd_layer_is_that_of_wider_operands_and_tra
     assert found["input_transform"] == pytest.approx(70 * 32 * add_10)
     assert found["weight_transform"] == pytest.approx(13 * 21 * add_12)
     # A PE has one multiplier: 16 sums of a tile are written, each in a cycle, till all are there.
-    assert found["output_transform"] == pytest.approx(50 * (24 * ADD_32 + 16 * 32 * (BIT + CLOCK)))
+    # What leaves, 300 results and 150 partial sums, passes 4 stages, with a bit of the row; the scale is a shift.
+    tiles = 50 * (24 * ADD_32 + 16 * 32 * (BIT + CLOCK))
+    assert found["output_transform"] == pytest.approx(tiles + (300 + 150) * 4 * 33 * (BIT + CLOCK))
     # A multiplier of a x b bits is linear in a x b between 8 x 8 (0.2 pJ) and 32 x 32 (3.1 pJ).
     assert found["multipliers"] == pytest.approx(1000 * (0.2 + 2.9 * (10 * 12 - 64) / (1024 - 64)))
     assert found["operand_registers"] == pytest.approx(1000 * (10 + 12) * BIT)
@@ -287,19 +290,42 @@ def test_what_fuses_layers_takes_room_only_where_they_can_be_fused():
 
 
 def test_area_of_transforms_is_adders_per_coordinate_at_their_rate():
-    rates = ("transforms.input_coords_per_cycle=5", "transforms.output_coords_per_cycle=7")
-    arch = machine(*rates, "transforms.weight_coords_per_cycle=3", "winograd.weight_transform=onchip")
+    rate = "transforms.input_coords_per_cycle=5"
+    arch = machine(rate, "transforms.weight_coords_per_cycle=3", "winograd.weight_transform=onchip")
     found = area_mm2(arch, [DIRECT, WINOGRAD, conv(4, 3, (4, 4, 4), (3, 1, 1), ARCH, "hfa")])
     # Of F(2x2,3x3): 32, 21 and 24 additions for 16 coordinates; of F(2,3) 4, 3 and 4 for 4: fewer.
     add_10, add_12 = 10 * ADDER, 12 * ADDER
     assert found["input_transform"] == pytest.approx(32 / 16 * 5 * add_10 * 1e-6)
     assert found["weight_transform"] == pytest.approx(21 / 16 * 3 * add_12 * 1e-6)
-    # The 16 sums of a tile in each of 4 PEs wait, and the last may pass by.
-    waiting = 4 * 16 * 32 * (FLIP_FLOP + MUX)
-    assert found["output_transform"] == pytest.approx((24 / 16 * 7 * 32 * ADDER + waiting) * 1e-6)
     # Multipliers are as wide as the widest of each operand.
     assert found["multipliers"] == pytest.approx(4 * 120 * PRODUCT * 1e-6)
-    assert area_mm2(machine(*rates), [WINOGRAD])["weight_transform"] == 0
+    assert area_mm2(machine(rate), [WINOGRAD])["weight_transform"] == 0
+
+
+def test_area_of_output_transforms_is_that_of_every_pe_with_what_algorithms_have_in_common_once():
+    temporal = conv(4, 3, (4, 4, 4), (3, 1, 1), ARCH, "hfa")
+    found = area_mm2(ARCH, [DIRECT, WINOGRAD, temporal])
+    # F(2x2,3x3) along W takes 4 additions of each of 4 lines, along H as many of 2 columns. F(2,3) is the first line of
+    # it. What is made of the last line counts twice, so that a bit less of it is taken.
+    of_pe = (20 * 32 + 4 * 31) * ADDER
+    # 4 places have an output of the one, 2 of the other.
+    of_pe += (4 + 2) * 32 * MUX
+    # The 16 sums of a tile wait, and the last may pass by; so do 4 outputs of the depth before.
+    of_pe += (16 + 4) * 32 * (FLIP_FLOP + MUX)
+    # Each of 4 outputs of a word passes no stage, 2 or 4, with a bit of its row.
+    assert found["output_transform"] == pytest.approx((4 * of_pe + 4 * 33 * (4 * FLIP_FLOP + 2 * MUX)) * 1e-6)
+
+
+def test_outputs_are_divided_by_the_odd_part_of_their_scales():
+    arch = machine("pe.mults_per_pe=36", "winograd.m1=4", "winograd.m2=4")
+    temporal, spatial = (conv(4, 3, (4, 4, 4), kernel, arch, "hfa").algorithm for kernel in ((3, 1, 1), (1, 3, 3)))
+    one, both = (output_counts(these, 36, Widths(32, 32, 32)) for these in ((temporal,), (temporal, spatial)))
+    # F(4,3) divides by 24, F(4x4,3x3) by 576: by 3, and by 3 once more.
+    assert (one.divisions, one.divisors) == (1, 1)
+    assert (both.divisions, both.divisors) == (2, 2)
+    # Six tiles of F(4,3), of 10 additions each, are one of F(4x4,3x3) along W.
+    assert sum(many for _, many in one.additions) == 6 * 10
+    assert sum(many for _, many in both.additions) == (6 + 4) * 10
 
 
 def test_without_layers_widths_are_the_declared_ones():

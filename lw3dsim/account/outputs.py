@@ -113,15 +113,12 @@ def gathered_pj(arch: Accelerator, problem: Problem) -> float:
 
 @kept(4096)
 def scaled_pj(arch: Accelerator, problem: Problem) -> float:
-    """Return the pJ of an output that passes the stages of its transform, and is divided."""
+    """Return the pJ of an output that passes the stages of its transform, and is divided; 0 of a direct layer."""
     if not problem.algorithm.is_winograd:
         return 0.0
-    bits = problem.accumulator_bits
-    counts = output_counts(
-        (problem.algorithm,), arch.pe.mults_per_pe, Widths(problem.register_bits, bits, problem.transform_bits)
-    )
-    divided = counts.divisions * arithmetic(arch.tech, "add", "energy_pj", bits)
-    return divided + problem.algorithm.stages("AT") * (bits + row_bits(arch)) * _held_pj(arch)
+    bits, divisors = problem.accumulator_bits, output_unit((problem.algorithm,), arch.pe.mults_per_pe).divisors
+    divided = len(division_steps(divisors)) * arithmetic(arch.tech, "add", "energy_pj", bits)
+    return divided + problem.algorithm.stages("AT") * bits * _held_pj(arch)
 
 
 def _held_pj(arch: Accelerator) -> float:

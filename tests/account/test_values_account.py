@@ -142,9 +142,9 @@ def test_arithmetic_energy_of_a_winograd_layer_is_that_of_wider_operands_and_tra
     assert found["input_transform"] == pytest.approx(70 * 32 * add_10)
     assert found["weight_transform"] == pytest.approx(13 * 21 * add_12)
     # A PE has one multiplier: 16 sums of a tile are written, each in a cycle, till all are there.
-    # What leaves, 300 results and 150 partial sums, passes 4 stages, with a bit of the row; the scale is a shift.
+    # What leaves, 300 results and 150 partial sums, passes 4 stages; the scale is a shift.
     tiles = 50 * (24 * ADD_32 + 16 * 32 * (BIT + CLOCK))
-    assert found["output_transform"] == pytest.approx(tiles + (300 + 150) * 4 * 33 * (BIT + CLOCK))
+    assert found["output_transform"] == pytest.approx(tiles + (300 + 150) * 4 * 32 * (BIT + CLOCK))
     # A multiplier of a x b bits is linear in a x b between 8 x 8 (0.2 pJ) and 32 x 32 (3.1 pJ).
     assert found["multipliers"] == pytest.approx(1000 * (0.2 + 2.9 * (10 * 12 - 64) / (1024 - 64)))
     assert found["operand_registers"] == pytest.approx(1000 * (10 + 12) * BIT)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lw3dsim.account.events import constant_mults
+from lw3dsim.account.outputs import scaled_pj
 from lw3dsim.account.vector import operation_pj
 from lw3dsim.map.floor import compulsory_by_stream
 from lw3dsim.technology.arithmetic import arithmetic
@@ -43,7 +44,7 @@ class Forms(NamedTuple):
     ``coordinates`` and ``taps`` of the algorithm. Bits are those of inputs and outputs once, of a kernel, of what comes
     from DRAM and goes there. With ``is_passed`` inputs are read for every pass over the output channels. Energies are
     those of a product with its registers, its accumulation, and an addition in a tree; of transforming a tile, a
-    kernel, the outputs of a tile; and of all operations of the vector unit.
+    kernel, the outputs of a tile; and of all operations of the vector unit, and what scales its operands.
     """
 
     is_vector: Figures
@@ -127,6 +128,7 @@ def form_of(problem: Problem, part: Part, arch: Accelerator, parallel: Parallel,
         "kernel_pj": algorithm.weight_adds * pj("add", weight) if onchip else 0.0,
         "output_pj": algorithm.output_adds * pj("add", problem.transform_bits),
         "vector_pj": ops * operation_pj(problem, arch.tech)
+        + outputs * scaled_pj(arch, problem)
         + divides * pj("mult", problem.divider_bits, problem.divider_bits),
     }
     return Forms(**{name: np.array([float(value)]) for name, value in column.items()})

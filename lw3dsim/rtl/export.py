@@ -50,8 +50,8 @@ RULES = (
     ("Wave: feed", "lw_feed", "taps, tiles behind each other, whole tiles of the input transform"),
     (
         "Transforms",
-        "lw_input_transform, lw_output_transform, lw_weight_transform, lw_quotient",
-        "written from the exact matrices of the algorithms",
+        "lw_input_transform, lw_output_transform, lw_weight_transform, lw_quotient, lw_odd",
+        "written from the exact matrices of the algorithms; outputs that are picked are divided by odd numbers",
     ),
     ("Pace, Entry, Prefetch", "lw_controller, lw_arrivals", "pairs of load and feed, late tiles, look-ahead"),
     ("Banks swap in step", "lw_controller, lw_last", "a swap waits for the drain before, and loads wait with it"),

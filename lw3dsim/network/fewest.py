@@ -2,7 +2,8 @@
 
 What a layer or group moves at least is a table by the layouts of its input and output. It begins with a bound, and
 becomes exact only where it is part of the best cut by what is known: as all entries are bounds from below, a cut of
-exact ones that is the best is the best of all. Nothing is simulated for that.
+exact ones that is the best is the best of all. Nothing is simulated for that. Of the many blocks that a tensor may have
+those are listed that may be best; all others are one more entry, never exact.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from lw3dsim.network.chains import group_along, trees_of
 from lw3dsim.network.fusion import find_group, run_group
 from lw3dsim.network.layers import fewest_bytes, floor_of_ways, run_layer, tiles_of_ways
 from lw3dsim.network.layouts import free_blocks, free_tensors, moved_by, packed_blocks, settle_layouts
-from lw3dsim.network.offers import NOTHING, End, Offer, ends_of, users_of
+from lw3dsim.network.offers import NOTHING, OTHERS, End, Offer, ends_of, users_of
 from lw3dsim.network.other_blocks import chunks_of
+from lw3dsim.network.reach import Reach, reach_of
 from lw3dsim.network.runs import bare
 from lw3dsim.network.views import in_packed
 
@@ -34,10 +36,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lw3dsim.account.simulated import Run
+    from lw3dsim.base.arrays import Floats
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import Workload
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.group import Blocks, Group
+    from lw3dsim.map.group.laid import Layouts
     from lw3dsim.map.group.partition import Path
     from lw3dsim.map.mapping_file import MappingFile
     from lw3dsim.network.layers import Lies
@@ -67,8 +71,8 @@ class Asked(Value, frozen=True, kw_only=True):
     def blocks(self) -> dict[str, Blocks]:
         """The channel blocks of each tensor whose layout decides: those that it may have, or the one that it has.
 
-        It may lie in the usual ones, in tiles of any layer or group that uses it, and in packed rows, where these take
-        fewer bursts than any of the usual ones.
+        Those to begin with are the usual ones, tiles of any layer or group that uses it, and packed rows, where these
+        take fewer bursts than any of the usual ones.
         """
         free, known = free_blocks(self.network, self.arch, self.given), {**self.given, **self.network.blocks}
         names = sorted(free_tensors(self.network))
@@ -112,12 +116,13 @@ def find_fewest(asked: Asked) -> Fewest:
 
     Raises MappingError, which names the layer, where the design has no room for one.
     """
-    network, blocks = asked.network, asked.blocks
+    network, listed = asked.network, Listed(asked)
+    blocks = listed.blocks
     problems = [_alone(asked, i) for i in range(len(network.layers))]
     apart = {i for path in asked.fixed for i in path}
     trees = trees_of(network, problems, asked.arch, apart) if asked.fuses else _one_by_one(len(problems))
     groups = _groups(asked, problems, trees)
-    offers: dict[Path, Offer] = {(i,): _layer_offer(asked, i, blocks) for i in range(len(problems)) if i not in apart}
+    offers: dict[Path, Offer] = {(i,): _layer_offer(asked, i, listed) for i in range(len(problems)) if i not in apart}
     offers |= _group_offers(asked, groups, blocks)
     for path, run in asked.fixed.items():
         # What is fixed takes the place of its last layer.
@@ -129,6 +134,8 @@ def find_fewest(asked: Asked) -> Fewest:
     while True:
         least, paths, layouts = partition.best()
         unknown = [path for path in paths if offers[path].look(layouts)]
+        if not unknown:
+            unknown = listed.widen(paths, layouts, offers)
         if not unknown:
             break
         partition.renew(unknown)
@@ -187,13 +194,54 @@ def _alone(asked: Asked, i: int) -> Problem:
         raise MappingError(error.key, f"layer {layer.name} of {network.name}: {error}") from None
 
 
-def _layer_offer(asked: Asked, i: int, blocks: Mapping[str, Blocks]) -> Offer:
+class Listed:
+    """The ``blocks`` that tensors have in tables: those that are listed so far, and OTHERS where they may have any."""
+
+    def __init__(self, asked: Asked) -> None:
+        """Begin with the usual blocks, and those of tiles."""
+        free = free_blocks(asked.network, asked.arch, asked.given) if not asked.fixed else {}
+        self.asked, self.reaches = asked, dict[int, Reach]()
+        self.blocks = {name: (*blocks, OTHERS) if free.get(name) else blocks for name, blocks in asked.blocks.items()}
+
+    def bound(self, i: int) -> Floats:
+        """Return what a layer moves at least, by how its ends lie."""
+        ends = ends_of(self.asked.network, (i,), self.blocks)
+        if i not in self.reaches:
+            self.reaches[i] = reach_of(self.asked.network, i, self.asked.arch, self.asked.policy, ends)
+        return self.reaches[i].table(ends)
+
+    def widen(self, paths: Sequence[Path], layouts: Layouts, offers: Mapping[Path, Offer]) -> list[Path]:
+        """List the best of the others of each tensor that lies in these; return the layers and groups that use them."""
+        wanted = {name for name, number in layouts.items() if self.blocks[name][number] == OTHERS}
+        for name in wanted:
+            *listed, others = self.blocks[name]
+            self.blocks[name] = (*listed, self._best_of_others(name, paths), others)
+        users = [path for path, offer in offers.items() if not wanted.isdisjoint(end.tensor for end in offer.ends)]
+        for path in users:
+            is_known = len(path) == 1 and path[0] in self.reaches
+            offers[path].widen(self.blocks, partial(self.bound, path[0]) if is_known else offers[path].first)
+        return users
+
+    def _best_of_others(self, name: str, paths: Sequence[Path]) -> int:
+        """Return the block that is not listed in which the layers that lie in others move least together."""
+        uses: list[Mapping[int | None, int]] = []
+        for path in paths:
+            ends = ends_of(self.asked.network, path, self.blocks)
+            uses += [self.reaches[path[0]][side] for side, end in enumerate(ends) if end.tensor == name]
+        left = [block for block in uses[0] if block is not None and block not in self.blocks[name]]
+        return min(left, key=lambda block: sum(of[block] for of in uses))
+
+
+def _layer_offer(asked: Asked, i: int, listed: Listed) -> Offer:
     network, layer = asked.network, asked.network.layers[i]
 
     def exact(lies: Lies) -> float:
         return fewest_bytes(network, layer, asked.arch, asked.policy, lies)[0]
 
-    return Offer.of(ends_of(network, (i,), blocks), floor_of_ways(network, layer, asked.arch, asked.policy), exact)
+    ends, least = ends_of(network, (i,), listed.blocks), floor_of_ways(network, layer, asked.arch, asked.policy)
+    if all(end.tensor is None for end in ends):
+        return Offer.of(ends, least, exact)
+    return Offer.of(ends, least, exact, partial(listed.bound, i), stays=False)
 
 
 def _groups(asked: Asked, problems: Sequence[Problem], trees: Trees) -> dict[Path, Group]:
@@ -216,7 +264,7 @@ def _group_offers(asked: Asked, groups: Mapping[Path, Group], blocks: Mapping[st
 
 
 def _known(end: End) -> Blocks:
-    return tuple(block for block in end.blocks if block is not None)
+    return tuple(block for block in end.blocks if block)
 
 
 def _fewest_of_laid(group: Group, arch: Accelerator, lies: Lies) -> float:

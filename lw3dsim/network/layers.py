@@ -125,11 +125,12 @@ def fewest_bytes(
 
     That is in the algorithms that ``policy`` allows. Raises MappingError where no tiling fits the buffers.
     """
-    return _fewest_bytes(by_itself(network, layer, arch, policy), lies)
+    return fewest_alone(by_itself(network, layer, arch, policy), lies)
 
 
 @kept(65536)
-def _fewest_bytes(asked: Alone, lies: Lies) -> tuple[int, Problem]:
+def fewest_alone(asked: Alone, lies: Lies = AS_IT_LIES) -> tuple[int, Problem]:
+    """Return the same of a layer apart from its network."""
     ways = partial(_fewest_bytes_of, lies=lies)
     return min(of_ways(asked, ways), key=lambda found: found[0])
 

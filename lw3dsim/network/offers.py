@@ -5,6 +5,7 @@ Costs begin as bounds, and become exact only where they are part of the best cut
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from dataclasses import dataclass
@@ -37,12 +38,16 @@ class End(NamedTuple):
 
 NOTHING = End(None, (None,)), End(None, (None,))
 
+# The last of the blocks of an end that may have any: all that are not listed. What it costs there is a bound.
+OTHERS = 0
+
 
 @dataclass(kw_only=True)
 class Offer:
     """What a layer or group costs at ``least`` by the layouts of its ends; where that is ``known``, it costs no less.
 
     ``bounds`` are closer and closer ones of all entries, one for all or one for each; ``exact`` finds one of them.
+    Where it ``stays`` in what is listed, it can't have an end in OTHERS.
     """
 
     ends: tuple[End, ...]
@@ -50,20 +55,25 @@ class Offer:
     known: Flags
     bounds: list[Callable[[], float | Floats]]
     exact: Callable[[Lies], float]
+    first: float = 0.0
+    stays: bool = True
 
     @classmethod
     def of(
-        cls, ends: tuple[End, ...], least: float, exact: Callable[[Lies], float], *bounds: Callable[[], float | Floats]
+        cls,
+        ends: tuple[End, ...],
+        least: float,
+        exact: Callable[[Lies], float],
+        *bounds: Callable[[], float | Floats],
+        stays: bool = True,
     ) -> Offer:
         """Return an offer of which a bound is known."""
-        shape = tuple(len(end.blocks) for end in ends)
-        return cls(
-            ends=ends,
-            least=np.full(shape, float(least)),
-            known=np.zeros(shape, dtype=bool),
-            bounds=list(bounds),
-            exact=exact,
+        unknown, bounded = np.zeros(0, dtype=bool), np.zeros(0)
+        offer = cls(
+            ends=ends, least=bounded, known=unknown, bounds=list(bounds), exact=exact, first=float(least), stays=stays
         )
+        offer._bound(least)
+        return offer
 
     @classmethod
     def all_known(cls, ends: tuple[End, ...], costs: Floats) -> Offer:
@@ -91,15 +101,38 @@ class Offer:
     def look(self, layouts: Layouts) -> bool:
         """Find out more about it where its ends lie so; return whether there was more to know."""
         at = self._place(layouts)
-        if self.known[at]:
+        if self.known[at] and (self.stays or not self.bounds):
             return False
         if self.bounds:
-            self.least = np.broadcast_to(self.bounds.pop(0)(), self.least.shape).copy()
+            self._bound(self.bounds.pop(0)())
             if math.isinf(self.least[at]):
                 self.known[:] = True
         else:
             self.least[at], self.known[at] = self.exact(self.lies(layouts)), True
         return True
+
+    def widen(self, blocks: Mapping[str, Blocks], least: float | Callable[[], Floats]) -> None:
+        """Have the ends in more ``blocks``; what is not known there is bounded by ``least``, what is stays."""
+        before, old, known = self.ends, self.least, self.known
+        self.ends = tuple(end if end.tensor is None else End(end.tensor, blocks[end.tensor]) for end in before)
+        self._bound(least() if callable(least) else least)
+        both = [[block for block in end.blocks if block != OTHERS] for end in before]
+        at = np.ix_(*([end.blocks.index(block) for block in some] for end, some in zip(before, both, strict=True)))
+        now = np.ix_(*([end.blocks.index(block) for block in some] for end, some in zip(self.ends, both, strict=True)))
+        self.least[now], self.known[now] = old[at], known[at]
+
+    def _bound(self, least: float | Floats) -> None:
+        """Bound all entries; what is in OTHERS is never known any closer."""
+        shape = tuple(len(end.blocks) for end in self.ends)
+        self.least, self.known = np.broadcast_to(np.asarray(least, dtype=np.float64), shape).copy(), self._in_others
+        if self.stays:
+            self.least[self.known] = math.inf
+
+    @property
+    def _in_others(self) -> Flags:
+        """By entry, whether any end is in OTHERS."""
+        each = (np.array([block == OTHERS for block in end.blocks], dtype=bool) for end in self.ends)
+        return np.asarray(functools.reduce(np.logical_or.outer, each), dtype=bool)
 
     def lies(self, layouts: Layouts) -> Lies:
         """Return the blocks of its ends in these layouts."""

@@ -116,6 +116,19 @@ def block_sizes(block: int, channels: int) -> list[int]:
 
 
 @kept(65536)
+def blocks_of_worth(channels: int, element_bits: int, burst_bytes: int) -> tuple[int, ...]:
+    """Return the blocks, and those with packed rows, of which one is the best for tiles of any channels.
+
+    They are those of which a pixel takes up to a burst and, above these, all channels in equal parts: for the reasons
+    see ``docs/fusion.md``.
+    """
+    burst = min(max(8 * burst_bytes // element_bits, 1), channels)
+    parts = {-(-channels // k) for k in range(1, -(-channels // burst) + 1)}
+    plain = sorted({*range(1, burst + 1), *parts})
+    return (*plain, *(-block for block in plain))
+
+
+@kept(65536)
 def fewest_bursts_block(
     channels: int, extent: tuple[int, int, int], element_bits: int, burst_bytes: int, block: int
 ) -> int:

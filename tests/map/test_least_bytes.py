@@ -6,9 +6,12 @@ import itertools
 import math
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from plain_space import Chip, Stage, blocks_of, fewest_of_chain, fewest_of_layer
 
 from lw3dsim.base.caches import forget
+from lw3dsim.base.integers import NEVER
 from lw3dsim.base.values import replace
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.clocks import make_clocks
@@ -17,10 +20,12 @@ from lw3dsim.errors import MappingError
 from lw3dsim.machine.problem import problem_of
 from lw3dsim.map.group import tables as space
 from lw3dsim.map.group.axes import STAYS
+from lw3dsim.map.layer import search as mapper
 from lw3dsim.map.layer.price import BYTES_ONLY
 from lw3dsim.network.chains import group_of
+from lw3dsim.network.fewest import Asked, find_fewest
 from lw3dsim.network.fusion import find_group
-from lw3dsim.network.layers import fewest_bytes_of
+from lw3dsim.network.layers import by_itself, fewest_bytes, fewest_bytes_of, laid, of_ways
 from lw3dsim.network.runs import seen_by
 from lw3dsim.transform.algorithms import candidates
 
@@ -236,3 +241,94 @@ def test_no_mapping_of_a_layer_moves_less_than_the_search_finds(kind):
         laid = replace(problem, input_block=lies[0], output_block=lies[1])
         found = fewest_bytes_of(laid, seen_by(laid, TINY))
         assert found == fewest_of_layer(stage, chip_of(TINY), *lies, block, TINY.places("input_channels")), lies
+
+
+@st.composite
+def single_layers(draw):
+    """A layer of few channels, and a design whose buffers hold a part of its tensors."""
+    shape = Shape(draw(st.integers(3, 12)), draw(st.integers(1, 3)), draw(st.integers(3, 9)), draw(st.integers(3, 12)))
+    kind, made = draw(st.sampled_from(["wide", "deep", "point", "strided", "groups", "pool"])), draw(st.integers(3, 12))
+    window = {"kernel": (1, 3, 3), "padding": (0, 1, 1)}
+    common = {"name": "l", "inputs": ("x",)}
+    if kind == "pool":
+        layer = Pool3d(mode="max", kernel=(1, 2, 2), stride=(1, 2, 2), **common)
+    elif kind == "groups":
+        groups = draw(st.sampled_from([g for g in range(2, shape.channels + 1) if shape.channels % g == 0]))
+        layer = Conv3d(out_channels=groups * max(made // groups, 1), groups=groups, **window, **common)
+    elif kind == "strided":
+        layer = Conv3d(out_channels=made, stride=(1, draw(st.integers(1, 3)), 2), **window, **common)
+    elif kind == "point":
+        layer = Conv3d(out_channels=made, kernel=(1, 1, 1), **common)
+    else:
+        size = 3 if kind == "deep" else 1
+        layer = Conv3d(out_channels=made, kernel=(size, 3, 3), padding=(size // 2, 1, 1), **common)
+    kib = st.sampled_from([1, 1, 2, 4])
+    buffers = [f"buffers.{name}_kib={draw(kib)}" for name in ("ifmap", "weight", "ofmap")]
+    other = (
+        f"buffers.slots={draw(st.integers(1, 3))}",
+        f"precision.activation_bits={draw(st.sampled_from([4, 8, 8, 12]))}",
+    )
+    network = build_workload(name="single", inputs={"x": shape}, layers=[layer])
+    return network, load_arch(draw(st.sampled_from(["edge_small", "edge_base"])), overrides=(*buffers, *other))
+
+
+def any_lies(network):
+    """Return all blocks of the input and of the output of a layer, rows packed and not."""
+    channels = network.inputs["x"].channels, network.shapes["l"].channels
+    return list(itertools.product(*([*range(1, many + 1), *range(-many, 0)] for many in channels)))
+
+
+def every_size(problem, *_, **__):
+    """Return all sizes that tiles can have."""
+    n = [problem.group_n * groups for groups in range(problem.n // problem.group_n, 0, -1)]
+    c = [problem.c] if problem.structure == "grouped" else list(range(problem.c, 0, -1))
+    return n, c, *(list(range(size, 0, -1)) for size in problem.segment)
+
+
+def least_of_any(network, arch):
+    """Return the fewest bytes of a layer in all blocks, tiles of all sizes and orders of loops."""
+    clocks, alone = make_clocks(arch), by_itself(network, network.layers[0], arch, "direct")
+
+    def bursts(problem, seen):
+        each = (laid(problem, lies) for lies in any_lies(network))
+        return min(mapper.search(one, seen, clocks, keep=1, burst_ticks=NEVER)[0].bursts for one in each)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(mapper, "candidate_sizes", every_size)
+        return min(of_ways(alone, bursts)) * clocks.burst_bytes
+
+
+MANY = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+
+
+@MANY
+@given(single_layers())
+def test_no_tiles_of_any_size_in_any_blocks_move_less_than_a_layer_does(drawn):
+    network, arch = drawn
+    try:
+        least = least_of_any(network, arch)
+    except MappingError:
+        return
+    asked = Asked(network=network, arch=arch, policy="direct", fuses=False, fixed={}, given={})
+    assert find_fewest(asked).dram_bytes == least
+
+
+@MANY
+@given(single_layers())
+def test_bounds_of_a_layer_by_its_blocks_are_below_what_it_moves_in_these_and_met_by_the_best(drawn):
+    network, arch = drawn
+    layer, clocks = network.layers[0], make_clocks(arch)
+    try:
+        moved = {lies: fewest_bytes(network, layer, arch, "direct", lies)[0] for lies in any_lies(network)}
+    except MappingError:
+        return
+    blocks = tuple(tuple(dict.fromkeys(lies[side] for lies in moved)) for side in range(2))
+    ways = of_ways(
+        by_itself(network, layer, arch, "direct"),
+        lambda problem, seen: mapper.bound_of_blocks(problem, seen, clocks, blocks, NEVER),
+    )
+    least = [[clocks.burst_bytes * min(each) for each in zip(*sides, strict=True)] for sides in zip(*ways, strict=True)]
+    assert min(moved.values()) == min(least[0]) == min(least[1])
+    for side in range(2):
+        for block, bound in zip(blocks[side], least[side], strict=True):
+            assert bound <= min(of for lies, of in moved.items() if lies[side] == block)

@@ -13,13 +13,16 @@ from lw3dsim.map.layer.tiling import Choices, fill_choices
 from lw3dsim.tensor.layout import plain_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.problem import Problem
 
 # Numbers of parts that a dimension is cut into.
 PARTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 28, 32, 56, 64, 112, 128, 256, 512, 1024, 4096)
+
+# Tiles of whole so many rows or columns begin with a burst the most often, as that holds a power of two of bits.
+ALIGNED = tuple(1 << i for i in range(10))
 
 Sizes = tuple[list[int], list[int], list[int], list[int], list[int]]
 
@@ -28,12 +31,17 @@ Quanta = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def candidate_sizes(
-    problem: Problem, rows: int, mults_per_pe: int, in_trees: int = 1, quanta: Quanta | None = None
+    problem: Problem,
+    rows: int,
+    mults_per_pe: int,
+    in_trees: int = 1,
+    quanta: Quanta | None = None,
+    aligned: tuple[int, ...] = (),
 ) -> Sizes:
     """Return candidate tile sizes along N, C, T, H and W, the largest first.
 
     The array works on ``rows`` output channels at once, and sums up ``in_trees`` input channels outside its PEs. Those
-    along C and N are whole blocks as input and output lie, or ``quanta``.
+    along C and N are whole blocks as input and output lie, or ``quanta``, those along H and W ``aligned`` ones too.
     """
     firsts, lasts = quanta or ((abs(problem.input_block),), (abs(problem.output_block),))
     each, blocks = problem.group_n, {-(-block // problem.group_n) for block in lasts}
@@ -56,7 +64,10 @@ def candidate_sizes(
         c = _sizes(problem.c, {in_trees, in_trees * mults_per_pe})
     else:
         c = _sizes(problem.c, set(firsts) | ({in_trees} - {1}), (1, 2, 4))
-    t, h, w = (_sizes(size, {m}) for size, m in zip(problem.segment, problem.algorithm.tile, strict=True))
+    t, h, w = (
+        _sizes(size, {m, *(aligned if axis else ())})
+        for axis, (size, m) in enumerate(zip(problem.segment, problem.algorithm.tile, strict=True))
+    )
     if problem.shares_weights:
         # Clips that fit together share weights that come in parts.
         t = [problem.segment[0] * clips for clips in _sizes(problem.segments, {1}) if clips > 1] + t
@@ -82,6 +93,11 @@ def make_choices(problem: Problem, sizes: Sizes, burst_bytes: int, kernels: Kern
 
 @kept(8192)
 def _choices(problem: Problem, sizes: tuple[tuple[int, ...], ...], burst_bytes: int, kernels: Kernels) -> Choices:
+    return count_choices(problem, sizes, burst_bytes, kernels)
+
+
+def count_choices(problem: Problem, sizes: Sequence[Sequence[int]], burst_bytes: int, kernels: Kernels) -> Choices:
+    """Return the candidate sizes with their sums, counted anew."""
     layer = plain_layer(problem)
     inp, out = (plain_rows(layout(problem, burst_bytes)) for layout in (input_layout, output_layout))
     n, c, *space = sizes

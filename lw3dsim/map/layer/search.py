@@ -12,14 +12,15 @@ import numpy as np
 
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import kernels
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.buffers import KIB_BITS, OWN_BANKS
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import PARALLEL_MODES, make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.map.layer.bounds import Least
-from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
+from lw3dsim.map.layer.candidates import ALIGNED, candidate_sizes, count_choices, make_choices
 from lw3dsim.map.layer.compute import nothing_costed
+from lw3dsim.map.layer.least import UNKNOWN, Blocks, bound_blocks
 from lw3dsim.map.layer.mapping import ORDERS, Mapping, input_layout, output_layout
 from lw3dsim.map.layer.ranking import INFINITE, Kept
 from lw3dsim.map.layer.shortlist import shortlist
@@ -84,7 +85,8 @@ def search(
     ``quanta`` see :func:`candidate_sizes`.
     """
     at_once, in_trees = arch.places("output_channels"), arch.places("input_channels")
-    sizes = candidate_sizes(problem, at_once, arch.pe.mults_per_pe, in_trees, quanta)
+    aligned = ALIGNED if burst_ticks == NEVER else ()
+    sizes = candidate_sizes(problem, at_once, arch.pe.mults_per_pe, in_trees, quanta, aligned)
     tilings = math.prod(map(len, sizes))
     work = kernels()
     choices = make_choices(problem, sizes, clocks.burst_bytes, work)
@@ -215,6 +217,34 @@ def tile_channels(problem: Problem, arch: Accelerator) -> Quanta:
     n, c, *_ = candidate_sizes(problem, arch.places("output_channels"), arch.pe.mults_per_pe, trees, quanta)
     first = c if problem.structure == "dense" else [problem.input_channels_of(size) for size in n]
     return tuple(first), tuple(n)
+
+
+def bound_of_blocks(
+    problem: Problem, arch: Accelerator, clocks: Clocks, blocks: Quanta, most: int
+) -> tuple[list[int], list[int]]:
+    """Return the bursts that a layer moves at least with its input in each block, and with its output in each.
+
+    The other tensor is in the best of its ``blocks``, tiles are whole blocks of any of them; ``most`` stands for as
+    many or more.
+    """
+    size, work = clocks.burst_bytes, kernels()
+    usual, trees = all_blocks(problem, arch), arch.places("input_channels")
+    firsts, lasts = (tuple(sorted({*map(abs, of), *own})) for of, own in zip(blocks, usual, strict=True))
+    at_once = arch.places("output_channels")
+    sizes = candidate_sizes(problem, at_once, arch.pe.mults_per_pe, trees, (firsts, lasts), ALIGNED)
+    task = _task(problem, arch, clocks, count_choices(problem, sizes, size, work), 0, 0)
+    n, c, _, h, w = map(len, sizes)
+    lies = input_layout(problem, size), output_layout(problem, size)
+    tables = []
+    for layout, own, tiles in zip(lies, blocks, (c if problem.structure == "dense" else n, n), strict=True):
+        many = len(own)
+        rows = [value for block in own for value in plain_rows(replace(layout, block=block))]
+        whole, columns, planes = (work.words([UNKNOWN] * (many * by)) for by in (tiles, tiles, h * w))
+        least, now = work.empty(many), work.empty(many)
+        tables.append(Blocks(work.words(rows), least, whole, columns, planes, now))
+    work(bound_blocks)(task, tables[0], tables[1], 8 * size, most)
+    first, last = (np.asarray(table.least).tolist() for table in tables)
+    return first, last
 
 
 def fewest_bursts(problem: Problem, arch: Accelerator, clocks: Clocks) -> int:

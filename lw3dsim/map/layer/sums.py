@@ -77,17 +77,35 @@ def sum_planes(layer: Layer, rows: Rows, heights: Words, widths: Words, is_input
     """Fill in, by the sizes of tiles along H and W, the bursts that all tiles move of a plane whose rows are packed."""
     for i in range(len(heights)):
         for j in range(len(widths)):
-            bursts = 0
-            for h in range(tiles_along(layer, 1, heights[i])):
-                top, lines = tile_along(layer, 1, heights[i], h)
-                for w in range(tiles_along(layer, 2, widths[j])):
-                    left, span = tile_along(layer, 2, widths[j], w)
-                    if is_input:
-                        left, span, _ = read_positions(layer, 2, left, span)
-                        bursts += read_of_plane(layer, rows, top, lines, left, span)
-                    else:
-                        bursts += bursts_of_lines(rows, top, lines, left, span)
-            planes[i * len(widths) + j] = bursts
+            planes[i * len(widths) + j] = planes_of_tiles(layer, rows, heights[i], widths[j], is_input)
+
+
+@kernel
+def planes_of_tiles(layer: Layer, rows: Rows, height: int, width: int, is_input: int) -> int:
+    """Return the bursts that all tiles of ``height`` x ``width`` outputs move of a plane whose rows are packed."""
+    bursts = 0
+    for h in range(tiles_along(layer, 1, height)):
+        top, lines = tile_along(layer, 1, height, h)
+        for w in range(tiles_along(layer, 2, width)):
+            left, span = tile_along(layer, 2, width, w)
+            if is_input:
+                left, span, _ = read_positions(layer, 2, left, span)
+                bursts += read_of_plane(layer, rows, top, lines, left, span)
+            else:
+                bursts += bursts_of_lines(rows, top, lines, left, span)
+    return bursts
+
+
+@kernel
+def rows_of_tiles(layer: Layer, rows: Rows, width: int, is_input: int) -> int:
+    """Return the bursts that all tiles of ``width`` outputs touch of a row of a block."""
+    bursts = 0
+    for number in range(tiles_along(layer, 2, width)):
+        left, span = tile_along(layer, 2, width, number)
+        if is_input:
+            left, span, _ = read_positions(layer, 2, left, span)
+        bursts += bursts_of(rows, left, span)
+    return bursts
 
 
 @kernel
@@ -182,16 +200,22 @@ def sum_channels(
     """
     for i in range(len(size)):
         parts[i] = ceiling(total, size[i])
-        whole = scattered = 0
-        for group in range(groups):
-            for first in range(0, total, size[i]):
-                begin, count = group * total + first, min(size[i], total - first)
-                start, end = columns_of(rows, begin // of * each, count // of * each)
-                if is_scattered(rows, start, end):
-                    scattered += end - start
-                else:
-                    whole += end - start
-        blocks[i], columns[i] = whole // rows.columns, scattered
+        blocks[i], columns[i] = channels_of_tiles(groups, total, each, of, rows, size[i])
+
+
+@kernel
+def channels_of_tiles(groups: int, total: int, each: int, of: int, rows: Rows, size: int) -> tuple[int, int]:
+    """Return the whole blocks and the scattered columns that tiles of ``size`` touch: see :func:`sum_channels`."""
+    whole = scattered = 0
+    for group in range(groups):
+        for first in range(0, total, size):
+            begin, count = group * total + first, min(size, total - first)
+            start, end = columns_of(rows, begin // of * each, count // of * each)
+            if is_scattered(rows, start, end):
+                scattered += end - start
+            else:
+                whole += end - start
+    return whole // rows.columns, scattered
 
 
 @kernel

@@ -78,15 +78,16 @@ def floor_bytes(problem: Problem, capacity_bits: Mapping[str, int]) -> int:
     tops = [count * bits for count, bits in zip(whole, each, strict=True)]
     levels = [min(h, t) for h, t in zip(held, tops, strict=True)]
 
-    def moved_bits(phase: float, poured: float) -> float:
-        levels_then = _filled(levels, tops, poured)
-        at_hand = math.sqrt(math.prod(level / bits for level, bits in zip(levels_then, each, strict=True)))
-        return phase * (products / at_hand - 1)
+    def at_hand(poured: float) -> float:
+        of_each = zip(_filled(levels, tops, poured), each, strict=True)
+        return math.sqrt(math.prod([level / bits for level, bits in of_each]))
 
     # The more is moved in a phase, the more of it is at hand: with as little as at first the longest moves the most.
-    if moved_bits(max(PHASES) * sum(held), 0) <= 8 * least:
-        return least
-    moved = max(moved_bits(share * sum(held), share * sum(held)) for share in PHASES)
+    moved, most = 0.0, products / at_hand(0) - 1
+    for phase in sorted([share * sum(held) for share in PHASES], reverse=True):
+        if phase * most <= max(moved, 8 * least):
+            break
+        moved = max(moved, phase * (products / at_hand(phase) - 1))
     return max(least, math.floor(moved / 8))
 
 

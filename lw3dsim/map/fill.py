@@ -13,7 +13,7 @@ from lw3dsim.map.group.cutting import cut_one
 from lw3dsim.map.group.fitting import beside_bits, input_bits, new_positions, slice_bits, window_bits
 from lw3dsim.map.group.floor import stage_weight_bits
 from lw3dsim.map.layer.mapping import input_tile, make_axes, weight_tile_bits
-from lw3dsim.map.layer.tiling import slots_that_fit
+from lw3dsim.map.layer.room import slots_that_fit
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator

@@ -31,19 +31,10 @@ from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
 from lw3dsim.map.layer.compute import layer_cycles, nothing_costed
 from lw3dsim.map.layer.mapping import ORDERS, Mapping, input_boxes, make_axes
 from lw3dsim.map.layer.ranking import INFINITE
+from lw3dsim.map.layer.room import ifmap_bits, ofmap_bits
 from lw3dsim.map.layer.search import search
 from lw3dsim.map.layer.sums import weight_bits
-from lw3dsim.map.layer.tiling import (
-    Task,
-    Tiling,
-    ifmap_bits,
-    input_bursts,
-    input_repeats,
-    ofmap_bits,
-    output_bursts,
-    total_steps,
-    weight_loads,
-)
+from lw3dsim.map.layer.tiling import Task, Tiling, input_bursts, input_repeats, output_bursts, total_steps, weight_loads
 from lw3dsim.network.layers import laid
 from lw3dsim.schedule.build import build_schedule, draft_layer
 from lw3dsim.schedule.dma import Activations, runs_of

@@ -39,6 +39,7 @@ from lw3dsim.map.layer.ranking import (
     single_ticks,
     turns_of,
 )
+from lw3dsim.map.layer.room import have_two, held_slots, strip_of, tiles_fit, weights_fit
 from lw3dsim.map.layer.search import search
 from lw3dsim.map.layer.sums import read_positions
 from lw3dsim.map.layer.tiling import (
@@ -46,16 +47,13 @@ from lw3dsim.map.layer.tiling import (
     Task,
     Tiling,
     Times,
-    held_slots,
     input_bursts,
     input_repeats,
     least_row,
     output_bursts,
     row_visits,
-    tiles_fit,
     weight_loads,
     weight_repeats,
-    weights_fit,
 )
 from lw3dsim.network.blocks import Use, candidate_blocks, wanted_block
 from lw3dsim.schedule.work import LayerWork
@@ -196,7 +194,7 @@ def test_a_tile_behind_one_of_another_tensor_opens_its_first_row_only_then():
 
 def test_a_tiling_fits_when_a_tile_of_each_buffer_does_and_has_as_many_slots_as_there_is_room_for():
     def fits(task, at):
-        return weights_fit(task, at) and tiles_fit(task, at)
+        return weights_fit(task, at) and tiles_fit(task, strip_of(task, at), at.w)
 
     def room(ifmap, weight, ofmap, steps=8):
         task = task_of(LAYER, ([2], [3], [1], [1], [2]))
@@ -204,13 +202,23 @@ def test_a_tiling_fits_when_a_tile_of_each_buffer_does_and_has_as_many_slots_as_
 
     def slots(ifmap, weight, ofmap, most=2, task=None):
         task = task or task_of(LAYER, ([2], [3], [1], [1], [2]))
-        return tuple(held_slots(task._replace(limits=Limits(ifmap, weight, ofmap, most, 8)), ONE))
+        task = task._replace(limits=Limits(ifmap, weight, ofmap, most, 8))
+        return tuple(held_slots(task, strip_of(task, ONE), ONE))
+
+    def two(*limits):
+        task = task_of(LAYER, ([2], [3], [1], [1], [2]))
+        return have_two(task._replace(limits=Limits(*limits)), strip_of(task, ONE), ONE.w)
 
     # Tiles of 288 bits of input, of 496 of weights, of 4 partial sums of 32.
     assert room(288, 496, 128)
     assert not any((room(287, 496, 128), room(288, 495, 128), room(288, 496, 127), room(288, 496, 128, 7)))
     assert slots(576, 992, 256) == (2, 2, 2)
     assert [slots(575, 992, 256), slots(576, 991, 256), slots(576, 992, 255)] == [(1, 2, 2), (2, 1, 2), (2, 2, 1)]
+    assert two(576, 992, 256, 2, 8)
+    assert not any((two(575, 992, 256, 2, 8), two(576, 991, 256, 2, 8), two(576, 992, 255, 2, 8)))
+    # A single slot holds one; what memory that is shared has left is asked for elsewhere.
+    assert not two(576, 992, 256, 1, 8)
+    assert not two(576, 992, 256, 2, 8, 99, 512, 1)
     assert slots(864, 992, 1000, 3) == (3, 2, 3)
     # One tile of all has the buffer to itself: 512 bits, 12 x 72 + 96, 12 bytes.
     whole = task_of(LAYER, ([3], [4], [1], [2], [2]))
@@ -362,7 +370,8 @@ def test_the_array_waits_for_all_that_moves_through_a_single_slot():
 
     def waits(ifmap, weight, ofmap):
         limits = Limits(288 * ifmap, 496 * weight, 128 * ofmap, 2, 8)
-        return single_ticks(task._replace(limits=limits, times=times), ONE, 0, 50, 10, 8)
+        one = task._replace(limits=limits, times=times)
+        return single_ticks(one, strip_of(one, ONE), ONE, 0, 50, 10, 8)
 
     # 2 x 2 x 2 steps of as many loads of inputs and of weights.
     assert [waits(2, 2, 2), waits(1, 2, 2), waits(2, 1, 2), waits(2, 2, 1)] == [0, 950, 830, 24]

@@ -16,6 +16,7 @@ from lw3dsim.machine.waves import LAST_SORT, cost_waves
 from lw3dsim.map.layer.busy import last_part
 from lw3dsim.map.layer.compute import layer_cycles, tile_frames
 from lw3dsim.map.layer.ranking import INFINITE
+from lw3dsim.map.layer.room import held_slots, strip_of
 from lw3dsim.map.layer.sums import input_channels, last_along, read_positions
 from lw3dsim.map.layer.tiling import Tiling
 from lw3dsim.tensor.bursts import columns_of, row_bursts
@@ -44,11 +45,12 @@ class Least(NamedTuple):
 
 @kernel
 def bound_kept(task: Task, least: Least, costed: Costed, kept: Kept) -> None:
-    """Fill in the bound of every kept tiling of this parallel mode; ``costed`` is scratch."""
+    """Fill in the bound and the slots of every kept tiling of this parallel mode; ``costed`` is scratch."""
     for row in range(len(kept.bursts)):
         if kept.bursts[row] != INFINITE and kept.mode[row] == task.mode:
             at = Tiling(kept.n[row], kept.c[row], kept.t[row], kept.h[row], kept.w[row])
             kept.bound[row] = bound_ticks(task, least, at, kept.bursts[row], costed)
+            kept.ifmap[row], kept.weight[row], kept.ofmap[row] = held_slots(task, strip_of(task, at), at)
 
 
 @kernel

@@ -19,31 +19,28 @@ from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.records import VECTOR
 from lw3dsim.map.layer.busy import least_busy, share_of, spread_tiles
 from lw3dsim.map.layer.compute import compute_ticks, full_tiles
+from lw3dsim.map.layer.room import have_two, held_slots, strip_of, tiles_fit, weights_fit
 from lw3dsim.map.layer.tiling import (
     TILES_OUTER,
     WEIGHTS_OUTER,
     Tiling,
-    held_slots,
     input_bursts,
     input_repeats,
-    input_tiles,
     least_input_bursts,
     least_row,
     output_bursts,
     row_visits,
-    spatial_tiles,
-    tiles_fit,
     total_steps,
     weight_loads,
     weight_tiles,
     weight_tiles_loaded,
-    weights_fit,
 )
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.map.layer.busy import Share, Spread
     from lw3dsim.map.layer.compute import Costed
+    from lw3dsim.map.layer.room import Strip
     from lw3dsim.map.layer.tiling import Task
 
 # More than any time or any number of bursts.
@@ -59,7 +56,8 @@ BUSY_PARTS = 1 << 10
 class Kept(NamedTuple):
     """The best tilings so far, the best first: what they are ranked by, then what they are; INFINITE where none is.
 
-    ``n`` to ``w`` are their places among the sizes of a layer's choices, which ``number`` counts through.
+    ``n`` to ``w`` are their places among the sizes of a layer's choices, which ``number`` counts through; ``ifmap``,
+    ``weight`` and ``ofmap`` the slots of each buffer, which are filled in at last, as ``bound`` is.
     """
 
     first: Words
@@ -77,6 +75,9 @@ class Kept(NamedTuple):
     t: Words
     h: Words
     w: Words
+    ifmap: Words
+    weight: Words
+    ofmap: Words
 
 
 class Aim(NamedTuple):
@@ -130,10 +131,11 @@ def rank(task: Task, aim: Aim, costed: Costed, kept: Kept) -> None:
                     busy = busy_ticks(task, share, at, spread)
                     if not may_win(task, at, row, busy, aim, kept):
                         continue
+                    strip = strip_of(task, at)
                     for w in range(len(choices.w.size)):
-                        at = Tiling(n, c, t, h, w)
-                        if tiles_fit(task, at):
-                            offer(task, at, busy, share.pixels * task.times.cycle, aim, costed, kept)
+                        if tiles_fit(task, strip, w):
+                            at = Tiling(n, c, t, h, w)
+                            offer(task, strip, at, busy, share.pixels * task.times.cycle, aim, costed, kept)
 
 
 @kernel
@@ -165,19 +167,18 @@ def may_win(task: Task, at: Tiling, row: tuple[int, int], busy: int, aim: Aim, k
 
 
 @kernel
-def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, costed: Costed, kept: Kept) -> None:
+def offer(task: Task, strip: Strip, at: Tiling, busy: int, pixels: int, aim: Aim, costed: Costed, kept: Kept) -> None:
     """Estimate one tiling in both orders and keep it where it is among the best.
 
     It computes for ``busy`` ticks at least, and for ``pixels`` were its lanes always full.
     """
     layer, times, choices = task.layer, task.times, task.choices
-    n_parts, tiles = choices.n.parts[at.n], spatial_tiles(choices, at)
-    stores = layer.groups * tiles * n_parts
-    loads = input_tiles(layer, choices, at)
+    n_parts, columns = choices.n.parts[at.n], choices.w.tiles[at.w]
+    tiles, stores, loads = strip.spatial * columns, strip.stores * columns, strip.loads * columns
     inputs, outputs = input_bursts(layer, choices, at), output_bursts(layer, choices, at)
     first_weights = choices.first_weight_bursts[at.n * len(choices.c.size) + at.c]
-    filling = total_steps(layer, choices, at) * task.array.fill_cycles * times.cycle
-    compute, closeness = busy + filling, 0
+    filling = strip.steps * columns * task.array.fill_cycles * times.cycle
+    compute, closeness, is_double = busy + filling, 0, have_two(task, strip, at.w)
     for order in range(2):
         # Loops that one tile leaves nothing of come in one order only.
         if order == TILES_OUTER and (n_parts == 1 or tiles == 1):
@@ -189,15 +190,17 @@ def offer(task: Task, at: Tiling, busy: int, pixels: int, aim: Aim, costed: Cost
         fastest = max(compute * times.channels, bursts * times.burst)
         if not is_worth(kept, aim, fastest, compute, bursts, times.channels):
             continue
-        visits = row_visits(task, at, repeats, weights)
         of_weights = weight_tiles_loaded(layer, choices, at, order) if weights else 0
         turns = turns_of(layer.sources, repeats * loads, of_weights, stores)
         transfer = bursts * times.burst // times.channels + turns * times.opening
-        transfer = max(transfer, visits * times.visit // times.channels)
         exposed = ceiling(inputs, loads) + first_weights + ceiling(outputs, stores)
         exposed = exposed * times.burst // times.channels
+        if not is_worth(kept, aim, max(compute, transfer) + exposed, compute, bursts, 1):
+            continue
+        visits = row_visits(task, at, repeats, weights)
+        transfer = max(transfer, visits * times.visit // times.channels)
         asked = repeats * loads * times.latency
-        waits = single_ticks(task, at, order, repeats * inputs, weights, outputs)
+        waits = 0 if is_double else single_ticks(task, strip, at, order, repeats * inputs, weights, outputs)
         ticks = estimate(compute, transfer, asked, waits, task.limits.slots) + exposed
         # Full tiles are most of the work: what they take to multiply rules out most of what is left.
         while closeness < 2 and is_worth(kept, aim, ticks, compute, bursts, 1):
@@ -221,12 +224,12 @@ def turns_of(sources: int, loads: int, weights: int, stores: int) -> int:
 
 
 @kernel
-def single_ticks(task: Task, at: Tiling, order: int, inputs: int, weights: int, outputs: int) -> int:
+def single_ticks(task: Task, strip: Strip, at: Tiling, order: int, inputs: int, weights: int, outputs: int) -> int:
     """Return the ticks of all bursts, and answers, of tiles of which only one fits: nothing computes meanwhile."""
     layer, times, choices = task.layer, task.times, task.choices
-    held, stores = held_slots(task, at), layer.groups * choices.n.parts[at.n] * spatial_tiles(choices, at)
+    held, columns = held_slots(task, strip, at), choices.w.tiles[at.w]
+    stores, loads = strip.stores * columns, strip.loads * columns
     bursts = answers = opened = 0
-    loads = input_tiles(layer, choices, at)
     if held.ifmap == 1 and loads > 1:
         bursts += inputs
         answers += input_repeats(layer, choices, at, order) * loads

@@ -23,24 +23,17 @@ from lw3dsim.map.layer.compute import nothing_costed
 from lw3dsim.map.layer.least import UNKNOWN, Blocks, bound_blocks
 from lw3dsim.map.layer.mapping import ORDERS, Mapping, input_layout, output_layout
 from lw3dsim.map.layer.ranking import INFINITE, Kept
+from lw3dsim.map.layer.room import ifmap_bits, ofmap_bits
 from lw3dsim.map.layer.shortlist import shortlist
 from lw3dsim.map.layer.sums import weight_bits
-from lw3dsim.map.layer.tiling import (
-    Limits,
-    Task,
-    Tiling,
-    Times,
-    held_slots,
-    ifmap_bits,
-    ofmap_bits,
-)
+from lw3dsim.map.layer.tiling import Limits, Task, Tiling, Times
 from lw3dsim.tensor.layout import block_sizes, plain_rows
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.map.layer.candidates import Quanta
+    from lw3dsim.map.layer.candidates import Quanta, Sizes
     from lw3dsim.map.layer.tiling import Choices
 
 MAX_STEPS = 4_000_000
@@ -105,13 +98,13 @@ def search(
     rows = {row["number"]: row for row in (*_rows(thrifty), *_rows(best))}
     if not rows:
         raise _too_small(task, arch)
-    return [_candidate(task, row, row_ticks, tree_ticks) for row in list(rows.values())[:keep]]
+    return [_candidate(sizes, row, row_ticks, tree_ticks) for row in list(rows.values())[:keep]]
 
 
-def _candidate(task: Task, row: dict[str, int], row_ticks: int, tree_ticks: int) -> Candidate:
-    """Return what a kept row says."""
+def _candidate(sizes: Sizes, row: dict[str, int], row_ticks: int, tree_ticks: int) -> Candidate:
+    """Return what a kept row says, of places among these ``sizes``."""
     return Candidate(
-        mapping=_mapping(task, row),
+        mapping=_mapping(sizes, row),
         ticks=row["latency"],
         bursts=row["bursts"],
         rows=row["visits"],
@@ -158,21 +151,19 @@ def _rows(kept: Kept) -> list[dict[str, int]]:
     return [row for row in rows if row["bursts"] != INFINITE]
 
 
-def _mapping(task: Task, row: dict[str, int]) -> Mapping:
-    choices = task.choices
-    at = Tiling(n=row["n"], c=row["c"], t=row["t"], h=row["h"], w=row["w"])
-    slots = held_slots(task, at)
+def _mapping(sizes: Sizes, row: dict[str, int]) -> Mapping:
+    n, c, t, h, w = sizes
     return Mapping(
-        n=int(choices.n.size[at.n]),
-        c=int(choices.c.size[at.c]),
-        t=int(choices.t.size[at.t]),
-        h=int(choices.h.size[at.h]),
-        w=int(choices.w.size[at.w]),
+        n=n[row["n"]],
+        c=c[row["c"]],
+        t=t[row["t"]],
+        h=h[row["h"]],
+        w=w[row["w"]],
         order=ORDERS[row["order"]],
         parallel=PARALLEL_MODES[row["mode"]],
-        ifmap_slots=int(slots.ifmap),
-        weight_slots=int(slots.weight),
-        ofmap_slots=int(slots.ofmap),
+        ifmap_slots=row["ifmap"],
+        weight_slots=row["weight"],
+        ofmap_slots=row["ofmap"],
     )
 
 

@@ -1,4 +1,4 @@
-"""A tiling of a layer: how many tiles there are, what they take of the buffers, and what they move.
+"""A tiling of a layer: how many tiles there are, and what they move.
 
 Traffic is that of the schedule, burst for burst. Plain integer code.
 """
@@ -91,14 +91,6 @@ class Task(NamedTuple):
     choices: Choices
 
 
-class Held(NamedTuple):
-    """The slots of each buffer."""
-
-    ifmap: int
-    weight: int
-    ofmap: int
-
-
 class Tiling(NamedTuple):
     """A tiling: which of the candidate sizes along every axis."""
 
@@ -165,94 +157,6 @@ def weight_sets(layer: Layer) -> int:
 def weight_tiles(layer: Layer, choices: Choices, at: Tiling) -> int:
     """Return the weight tiles, each once."""
     return weight_sets(layer) * layer.groups * choices.n.parts[at.n] * choices.c.parts[at.c]
-
-
-@kernel
-def weights_fit(task: Task, at: Tiling) -> bool:
-    """Return whether the largest weight tile of a tiling fits its buffer; ``n`` and ``c`` alone decide."""
-    choices = task.choices
-    return weight_bits(task.layer, choices.n.size[at.n], choices.c.size[at.c], 1) <= task.limits.weight_bits
-
-
-@kernel
-def tiles_fit(task: Task, at: Tiling) -> bool:
-    """Return whether the largest tiles of a tiling fit, in a bounded number of steps; of weights, beside the others."""
-    layer, limits, choices = task.layer, task.limits, task.choices
-    stores = layer.groups * choices.n.parts[at.n] * spatial_tiles(choices, at)
-    if stores * choices.c.parts[at.c] > limits.max_steps:
-        return False
-    outputs = ofmap_bits(layer, choices, at)
-    if outputs > limits.ofmap_bits:
-        return False
-    inputs = ifmap_bits(layer, choices, at)
-    if inputs > limits.ifmap_bits or limits.banks == 0:
-        return inputs <= limits.ifmap_bits
-    weights = weight_bits(layer, choices.n.size[at.n], choices.c.size[at.c], 1)
-    return banks_of(limits, inputs) + banks_of(limits, weights) + banks_of(limits, outputs) <= limits.banks
-
-
-@kernel
-def banks_of(limits: Limits, bits: int) -> int:
-    """Return the banks of a shared memory that hold so many bits."""
-    return max(ceiling(bits, limits.bank_bits), limits.least_banks)
-
-
-@kernel
-def held_slots(task: Task, at: Tiling) -> Held:
-    """Return the slots of each buffer under a tiling that fits: as many as there is room for.
-
-    Of a shared memory inputs have what they can first, then weights.
-    """
-    layer, limits, choices = task.layer, task.limits, task.choices
-    inputs, outputs = ifmap_bits(layer, choices, at), ofmap_bits(layer, choices, at)
-    weights = weight_bits(layer, choices.n.size[at.n], choices.c.size[at.c], 1)
-    stores = layer.groups * choices.n.parts[at.n] * spatial_tiles(choices, at)
-    ifmap_room, weight_room, ofmap_room = limits.ifmap_bits, limits.weight_bits, limits.ofmap_bits
-    if limits.banks:
-        ifmap_room = bits_left(limits, banks_of(limits, weights) + banks_of(limits, outputs))
-    ifmap = slots_of(limits, input_tiles(layer, choices, at), inputs, ifmap_room)
-    if limits.banks:
-        weight_room = bits_left(limits, banks_of(limits, ifmap * inputs) + banks_of(limits, outputs))
-    weight = slots_of(limits, weight_tiles(layer, choices, at), weights, weight_room)
-    if limits.banks:
-        ofmap_room = bits_left(limits, banks_of(limits, ifmap * inputs) + banks_of(limits, weight * weights))
-    return Held(ifmap, weight, slots_of(limits, stores, outputs, ofmap_room))
-
-
-@kernel
-def bits_left(limits: Limits, banks: int) -> int:
-    """Return what is left of a shared memory where so many ``banks`` are taken."""
-    return (limits.banks - banks) * limits.bank_bits
-
-
-@kernel
-def slots_of(limits: Limits, tiles: int, bits: int, room: int) -> int:
-    """Return the slots of a buffer: one where a single tile is all there is, else as many as have room."""
-    return 1 if tiles == 1 else slots_that_fit(limits.slots, bits, room)
-
-
-@entry
-def slots_that_fit(slots: int, bits: int, room: int) -> int:
-    """Return how many tiles of so many ``bits`` have room, of at most ``slots``; one has it in any case."""
-    return max(min(slots, room // max(bits, 1)), 1)
-
-
-@kernel
-def ifmap_bits(layer: Layer, choices: Choices, at: Tiling) -> int:
-    """Return the bits of the largest input tile."""
-    frames = choices.t.largest[at.t]
-    if layer.reduces_frames:
-        frames = min(choices.c.size[at.c], frames)
-    channels = input_channels(layer, choices.n.size[at.n], choices.c.size[at.c])
-    pixels = frames * choices.h.largest[at.h] * choices.w.largest[at.w]
-    return channels * pixels * layer.sources * layer.activation_bits
-
-
-@kernel
-def ofmap_bits(layer: Layer, choices: Choices, at: Tiling) -> int:
-    """Return the bits of the largest output tile; partial sums are wide."""
-    outputs = choices.n.size[at.n] * choices.t.size[at.t] * choices.h.size[at.h] * choices.w.size[at.w]
-    return outputs * (layer.accumulator_bits if choices.c.size[at.c] < layer.c else layer.output_bits)
 
 
 @kernel

@@ -110,7 +110,6 @@ def layer_refusal(layer: AnyLayer, problem: Problem, machine: Machine, design: A
         "is a strided Winograd layer with weights transformed on chip: set winograd.weight_transform=offline": (
             machine.transforms_weights and algorithm.split != (1, 1, 1)
         ),
-        f"ends with {function}: a core has no table of it": function == "relu6",
         f"ends with {function}, of {problem.output_bits} bits: a core looks up codes of {CODE_BITS} bits at most": (
             function not in FUNCTIONS and problem.output_bits > CODE_BITS
         ),

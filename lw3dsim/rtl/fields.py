@@ -158,7 +158,8 @@ FIELDS = {
     "keep_back_last": Field(174, 2),
     "keep_ring": Field(176, 2),
     "keep_ring_last": Field(178, 2),
-    # The table in which results are looked up, from 1 on; 0: none. Bit 8: that is an operation more.
+    # The table in which results are looked up, from 1 on; 0: none. Bit 8: that is an operation of lanes more; bit 9: of
+    # a drain it is none.
     "table": Field(180),
     # Which of those that a program has its division is.
     "division": Field(181),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lw3dsim.rtl.subject import GroupSubject
     from lw3dsim.schedule.program import Loads
 
-# Tiles whose age the core knows: of one that came before so many others it need not.
+# Tiles whose age the core knows: DMA does not say that more have come till the first of them is in use.
 SLOTS = 8
 # Tags of elements of intermediate tensors, which begin anew behind the last.
 TAGS = 65535
@@ -335,4 +335,12 @@ class GroupMaker(GroupTensors):
         notes = self.notes.happenings
         notes[before:] = [one._replace(number=one.number + begin) for one in notes[before:]]
         self.subject.paused.spread(notes, before, name, tile)
-        notes.append(Happening(self.arrives[name][tile], f"{name}_tile", tile % SLOTS))
+        notes.append(Happening(self.told(name, tile), f"{name}_tile", tile % SLOTS))
+
+    def told(self, name: str, tile: int) -> int:
+        """Return when DMA says that a tile has come: when it has, and the one so many before it is in use."""
+        subject, arrives = self.subject, self.arrives[name][tile]
+        if tile < SLOTS:
+            return arrives
+        used = subject.trace.start[int(getattr(subject.schedule, name).first[tile - SLOTS])]
+        return max(arrives, subject.paused.shifted(subject.cycle(used), -subject.ahead))

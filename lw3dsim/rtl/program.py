@@ -11,6 +11,7 @@ import numpy as np
 from lw3dsim.arithmetic.functions import is_table, table_of
 from lw3dsim.arithmetic.machine import Execution, load_weights
 from lw3dsim.arithmetic.operands import make_operands
+from lw3dsim.machine.forms import IN_PASSING
 from lw3dsim.machine.microarchitecture import plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.waves import rows_used
@@ -200,8 +201,10 @@ class Maker:
                 at, mask = begin + code % (1 << number.bits), (1 << number.bits) - 1
                 self.notes.happenings.append(Happening(0, "table", at, value & mask))
             tables[function] = len(tables) + 1
-        is_apart = self.stage.problem.ops_per_output > self.stage.problem.mix.lookups
-        return {"shift": computation.shift, "table": (tables[function] | is_apart << 8) if is_last else 0}
+        is_passing = function in IN_PASSING
+        is_apart = not is_passing and self.stage.problem.ops_per_output > self.stage.problem.mix.lookups
+        table = tables[function] | is_apart << 8 | is_passing << 9
+        return {"shift": computation.shift, "table": table if is_last else 0}
 
     def wave(self, place: Place, wave: Wave, ends: tuple[bool, bool], **more: int) -> None:
         """Note the descriptor of a wave, and where its results go."""

@@ -21,6 +21,7 @@ from lw3dsim.rtl import notes
 from lw3dsim.rtl.build import run
 from lw3dsim.rtl.check import compare
 from lw3dsim.rtl.design import make_core
+from lw3dsim.rtl.groups import SLOTS
 from lw3dsim.rtl.memories import memories
 from lw3dsim.rtl.notes import Happening, in_order
 from lw3dsim.rtl.programs import make_program
@@ -82,6 +83,26 @@ def test_dma_spares_what_is_of_other_tiles(core_of, monkeypatch):
     assert not any(differences(one, core, bench) for one in drawn)
     monkeypatch.setattr(notes, "in_order", lambda all_of: sorted(all_of, key=lambda one: one.cycle))
     assert any(differences(one, core, bench) for one in drawn)
+
+
+def test_weights_of_many_steps_come_before_the_first_is_in_use(core_of):
+    arch, core, bench = core_of("shared")
+    channels, seen, shape = 9, divided(1, overlapping(arch)), Shape(7, 1, 7, 6)
+    layers = [
+        Conv3d(name="x0", inputs=("i",), kernel=(1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1), out_channels=channels),
+        Conv3d(name="x1", inputs=("x0",), kernel=(1, 1, 1), out_channels=channels, groups=channels),
+        Conv3d(name="x2", inputs=("x1",), kernel=(1, 2, 3), padding=(0, 0, 1), out_channels=channels, groups=channels),
+    ]
+    shapes = shape, *[layers[0].output_shape((shape,))] * 2
+    stages = (drawn_problem("shared", layer, one, seen) for layer, one in zip(layers, shapes, strict=True))
+    group = group_of(layers, tuple(stages))
+    mapping = GroupMapping(
+        t=1, h=3, w=3, kept="none", ofmap_slots=3, warm_up=False, chunks=(1,) * len(group.runs),
+        resident=(False,) * 3, parallel=("channel", "pixel", "pixel"),
+    )  # fmt: skip
+    subject = group_subject(GroupWork(group, mapping), layers, seen)
+    assert (subject.trace.weight.ready[SLOTS:] < subject.trace.start[0]).any()
+    assert not differences(subject, core, bench)
 
 
 @given(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
@@ -159,10 +160,15 @@ def drawn_layer(name, seed, arch):
 
 
 def drawn_subject(name, seed, arch):
-    """Return a layer on tensors that are drawn: now and then one of the vector unit."""
+    """Return a layer on tensors that are drawn, which the core has room for: now and then one of the vector unit."""
     if random.Random(seed).random() < 0.3:  # noqa: S311
         return vector_subject(seed, arch)
-    return subject_of(*drawn_layer(name, seed, arch), arch, seed)
+    for again in itertools.count(seed, 1 << 20):
+        problem, *how = drawn_layer(name, again, arch)
+        made = subject_of(problem, *how, arch, seed)
+        if has_room(name, make_program(made, make_core(arch, [problem])).room):
+            return made
+    raise AssertionError
 
 
 def subject_of(problem, mapping, activation, arch, seed=0):
@@ -194,7 +200,7 @@ def built(name, folder):
     problems += [problem_of(*drawn_vector_layer(seed), arch) for seed in range(40)]
     core = replace(
         make_core(arch, problems), own_inputs=1, reach=REACH[name], partial_words=48, inner=1 << 15,
-        inner_staged=128, inner_count=16, slots=SLOTS, trg=1, divided=17, inverse=17, tables=3, divisions=24,
+        inner_staged=128, inner_count=16, slots=SLOTS, trg=1, divided=17, inverse=17, tables=4, divisions=24,
     )  # fmt: skip
     return arch, core, build(core, folder)
 

@@ -16,7 +16,7 @@ from lw3dsim.rtl.subject import integers, make_subject
 
 ONE, TWO = ("i",), ("i", "j")
 # What layers end with: some of it is looked up.
-FUNCTIONS = ("none", "none", "relu", "relu", "swish", "sigmoid", "hard_swish")
+FUNCTIONS = ("none", "none", "relu", "relu", "swish", "sigmoid", "hard_swish", "relu6")
 
 
 def _pool(draw, size):

@@ -437,7 +437,7 @@ module lw_core #(
         .ADDRESS(32), .WORD(OFMAP_WORD), .SUM(RESULT), .RESULTS(RESULTS), .LANES(VECTOR_LANES), .PARTS(PARTS)
     ) u_drain (
         .clk, .rst, .start(drain_start), .bank_in(drain_bank), .sums_in, .sums_out,
-        .looks_up(TABLES != 0 && leaving[16*F_TABLE+:8] != 8'd0 && !is_vector && !sums_out), .here,
+        .looks_up(TABLES != 0 && leaving[16*F_TABLE+:8] != 8'd0 && !leaving[16*F_TABLE+9] && !is_vector && !sums_out), .here,
         .outputs(leaving[16*F_OUTPUTS+:32]), .depths(leaving[16*F_DEPTHS+:16]), .passes(leaving_passes),
         .tiles(leaving[16*F_TRANSFORMS_OUT+:16]), .tiles_each(out_tiles), .cycles_each(out_cycles),
         .base(leaving[16*F_OFMAP_BASE+:32]), .sums_base(leaving[16*F_SUMS_BASE+:32]), .busy(drain_busy),

@@ -179,7 +179,7 @@ AVERAGED_BITS = 10
 
 # Buffers of a core hold padding, and words that are not full: they have so many times the words of those of the
 # accelerator, whose bits are counted.
-ROOMS = 16
+ROOMS = 32
 
 # What of a core is no less than what of the room that its programs need.
 ROOM = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import NEVER, ceiling
 from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.machine.records import DENSE
+from lw3dsim.map.layer.room import strip_of, tiles_fit, weights_fit
 from lw3dsim.map.layer.sums import channels_of_tiles, input_channels, planes_of_tiles, rows_of_tiles
 from lw3dsim.map.layer.tiling import (
     TILES_OUTER,
@@ -19,9 +20,7 @@ from lw3dsim.map.layer.tiling import (
     input_repeats,
     least_row,
     spatial_tiles,
-    tiles_fit,
     weight_loads,
-    weights_fit,
 )
 from lw3dsim.tensor.bursts import Rows
 
@@ -71,9 +70,10 @@ def bound_blocks(task: Task, inputs: Blocks, outputs: Blocks, burst_bits: int, m
                 for h in range(len(choices.h.size)):
                     if without_waste(task, Tiling(n, c, t, h, 0), span, burst_bits) >= most:
                         continue
+                    strip = strip_of(task, Tiling(n, c, t, h, 0))
                     for w in range(len(choices.w.size)):
                         at = Tiling(n, c, t, h, w)
-                        if without_waste(task, at, choices.w.span[w], burst_bits) < most and tiles_fit(task, at):
+                        if without_waste(task, at, choices.w.span[w], burst_bits) < most and tiles_fit(task, strip, w):
                             try_blocks(task, at, inputs, outputs)
 
 

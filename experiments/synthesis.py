@@ -70,6 +70,7 @@ PART_OF = {
     "u_stages": "operand_registers", "u_transformed": "operand_registers", "u_add_works": "operand_registers",
     "lw_input_transform": "input_transform", "lw_output_transform": "output_transform", "lw_gather": "output_transform",
     "u_picked": "output_transform", "lw_quotient": "output_transform", "lw_odd": "output_transform",
+    "lw_waiting": "output_transform",
     "lw_vector": "collector", "u_collector": "collector", "u_kept": "collector",
     "lw_finish": "collector", "lw_passing": "collector", "lw_either": "collector", "u_keep": "control",
     "lw_partials": "collector", "u_comes": "collector",

@@ -10,6 +10,7 @@ Shifts and signs are free.
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 from collections import Counter
 from dataclasses import dataclass
@@ -67,12 +68,19 @@ def add_cost(matrix: IntMatrix) -> AddCost:
     return AddCost(plain=plain, shared=shared, depth=max((_row_depth(row, depth) for row in way.rows), default=0))
 
 
-def tile_cost(matrices: tuple[IntMatrix, ...]) -> AddCost:
-    """Return the cost of applying one matrix along each dimension of a tile, first dimension first."""
+@cache
+def cheapest_order(matrices: tuple[IntMatrix, ...]) -> tuple[int, ...]:
+    """Return the dimensions in the order of the fewest additions; of equals the last dimension first."""
+    orders = itertools.permutations(range(len(matrices)))
+    return min(orders, key=lambda order: (tile_cost(matrices, order).shared, [-axis for axis in order]))
+
+
+def tile_cost(matrices: tuple[IntMatrix, ...], order: Sequence[int] | None = None) -> AddCost:
+    """Return the cost of applying one matrix along each dimension of a tile, in ``order``; without one as they are."""
     sizes = [len(matrix[0]) for matrix in matrices]
     plain = shared = depth = 0
-    for axis, matrix in enumerate(matrices):
-        cost = add_cost(matrix)
+    for axis in order or range(len(matrices)):
+        cost, matrix = add_cost(matrices[axis]), matrices[axis]
         lines = math.prod(sizes) // sizes[axis]
         plain, shared, depth = plain + lines * cost.plain, shared + lines * cost.shared, depth + cost.depth
         sizes[axis] = len(matrix)

@@ -12,7 +12,7 @@ import heapq
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
-from lw3dsim.algebra.costs import plan
+from lw3dsim.algebra.costs import cheapest_order, plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,9 +49,9 @@ class Network:
         self._known: dict[Sum, int] = {}
 
     def transformed(self, matrices: Sequence[IntMatrix], values: Sequence[Ref]) -> list[Ref | None]:
-        """Take ``values`` (T, H, W) through a matrix along each axis, W first; return (t, h, w), None is 0."""
+        """Take ``values`` (T, H, W) through a matrix along each axis, as is cheapest; return (t, h, w), None is 0."""
         sizes, found = [len(matrix[0]) for matrix in matrices], list[Ref | None](values)
-        for axis in reversed(range(len(matrices))):
+        for axis in cheapest_order(tuple(matrices)):
             matrix = matrices[axis]
             at = dict(zip(itertools.product(*map(range, sizes)), found, strict=True))
             sizes[axis] = len(matrix)

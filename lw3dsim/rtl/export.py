@@ -50,7 +50,7 @@ RULES = (
     ("Wave: feed", "lw_feed", "taps, tiles behind each other, whole tiles of the input transform"),
     (
         "Transforms",
-        "lw_input_transform, lw_output_transform, lw_weight_transform, lw_quotient, lw_odd",
+        "lw_input_transform, lw_output_transform, lw_weight_transform, lw_waiting, lw_quotient, lw_odd",
         "written from the exact matrices of the algorithms; outputs that are picked are divided by odd numbers",
     ),
     ("Pace, Entry, Prefetch", "lw_controller, lw_arrivals", "pairs of load and feed, late tiles, look-ahead"),

@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from lw3dsim.algebra.costs import AddCost, tile_cost
+from lw3dsim.algebra.costs import AddCost, cheapest_order, tile_cost
 from lw3dsim.algebra.winograd import (
     MAX_COORDINATES,
     Transform,
@@ -173,8 +173,9 @@ def check_policy(policy: str) -> None:
 
 @cache
 def _cost(algorithm: Algorithm, name: str) -> AddCost:
-    """Return what one of the three transforms of a tile costs."""
-    return tile_cost(tuple(integers(getattr(form, name)) for form in algorithm.transforms))
+    """Return what one of the three transforms of a tile costs; that of outputs in the order of the fewest additions."""
+    matrices = tuple(integers(getattr(form, name)) for form in algorithm.transforms)
+    return tile_cost(matrices, cheapest_order(matrices) if name == "AT" else None)
 
 
 @kept(65536)

@@ -121,3 +121,13 @@ def test_every_transform_has_a_scale_that_can_be_divided_by():
 def test_a_number_that_is_no_product_of_neighbours_of_powers_of_two_is_refused():
     with pytest.raises(ValueError, match="11 is no product"):
         division_steps([11])
+
+
+@given(st.tuples(*[st.sampled_from([(1, 1), *SHAPES])] * 3).filter(lambda one: math.prod(map(sum, one)) < 400))
+def test_a_tile_takes_the_fewest_additions_of_any_order(shapes):
+    matrices = tuple(integers(transform(m, r).AT) for m, r in shapes)
+    network = Network(math.prod(len(matrix[0]) for matrix in matrices))
+    network.transformed(matrices, [Ref(place, 0, 1) for place in range(network.inputs)])
+    assert len(network.sums) == min(
+        tile_cost(matrices, order).shared for order in itertools.permutations(range(len(matrices)))
+    )

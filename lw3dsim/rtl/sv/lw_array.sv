@@ -101,9 +101,11 @@ module lw_array #(
         end else begin : g_kept
             // What has been read and transformed stays until the next depth has.
             wire whole = read_takes && read_part + 8'd1 == passes;
-            logic [ROWS*COLS*OUTS*RESULT-1:0] kept;
-            always_ff @(posedge clk) if (whole) kept <= outputs;
-            assign results = whole ? outputs : kept;
+            for (r = 0; r < ROWS * COLS; r = r + 1) begin : g_made
+                lw_waiting #(.BITS(OUTS*RESULT)) u_made (
+                    .clk, .comes(whole), .in(outputs[OUTS*RESULT*r+:OUTS*RESULT]), .out(results[OUTS*RESULT*r+:OUTS*RESULT])
+                );
+            end
         end
     endgenerate
 endmodule

@@ -91,17 +91,25 @@ def count_boxes(rows: Rows, cuts: Cuts, tensors: int, bursts: Words, box: int) -
 @kernel
 def plane_bursts(rows: Rows, cuts: Cuts, h: int, w: int) -> tuple[int, int]:
     """Return the bursts that a box moves of a plane of packed rows, and the most runs of them."""
-    first, last, left, span = cuts.rows[h], cuts.rows[h + 1], cuts.left[w], cuts.span[w]
-    lines = last - first
-    if lines == 0 or span == 0:
-        return 0, 0
-    if alike(cuts.row, first, last) == lines:
-        return bursts_of_lines(rows, cuts.row[first], lines, left, span), 1 if is_stretch(rows, span) else lines
-    total = reached = 0
-    for r in range(first, last):
-        begin, behind = piece(rows, cuts.row[r], left, span, reached)
-        total, reached = total + behind - begin, behind
-    return total, lines
+    total = reached = pieces = 0
+    row = cuts.rows[h]
+    while row < cuts.rows[h + 1] and cuts.span[w] > 0:
+        begin, reached, row = next_piece(rows, cuts, h, w, row, reached)
+        total, pieces = total + reached - begin, pieces + 1
+    return total, pieces
+
+
+@kernel
+def next_piece(rows: Rows, cuts: Cuts, h: int, w: int, row: int, reached: int) -> tuple[int, int, int]:
+    """Return what a box takes of a plane of packed rows from a ``row`` of its own on, behind burst ``reached``.
+
+    It is the first burst, the first behind, and the row behind: all rows are one piece where they touch.
+    """
+    left, span, top, last = cuts.left[w], cuts.span[w], cuts.rows[h], cuts.rows[h + 1]
+    begin, behind = piece(rows, cuts.row[row], left, span, reached)
+    if row > top or alike(cuts.row, top, last) < last - top or not is_stretch(rows, span):
+        return begin, behind, row + 1
+    return begin, begin + bursts_of_lines(rows, cuts.row[top], last - top, left, span), last
 
 
 @entry
@@ -172,23 +180,16 @@ def packed_runs(
     first: Words, count: Words, runs: int,
 ) -> int:  # fmt: skip
     """Append the runs of one box of packed rows to ``runs`` others; return how many there are then."""
-    left, span, top, last = cuts.left[w], cuts.span[w], cuts.rows[h], cuts.rows[h + 1]
     start, end = columns_of(rows, cuts.channel[i], cuts.channels[i])
     own, edge = runs, 0
-    if span == 0 or last == top:
+    if cuts.span[w] == 0:
         return runs
-    is_one = alike(cuts.row, top, last) == last - top and is_stretch(rows, span)
     for block in range(start, end):
         for f in range(cuts.frames[t], cuts.frames[t + 1]):
-            plane, reached = base + block * strides.block + cuts.frame[f] * strides.frame, 0
-            if is_one:
-                begin, _ = piece(rows, cuts.row[top], left, span, 0)
-                bursts = bursts_of_lines(rows, cuts.row[top], last - top, left, span)
-                runs, edge = append(first, count, own, runs, edge, plane + begin, bursts, bursts, 1, page)
-                continue
-            for r in range(top, last):
-                begin, behind = piece(rows, cuts.row[r], left, span, reached)
-                bursts, reached = behind - begin, behind
+            plane, reached, row = base + block * strides.block + cuts.frame[f] * strides.frame, 0, cuts.rows[h]
+            while row < cuts.rows[h + 1]:
+                begin, reached, row = next_piece(rows, cuts, h, w, row, reached)
+                bursts = reached - begin
                 if bursts:
                     runs, edge = append(first, count, own, runs, edge, plane + begin, bursts, bursts, 1, page)
     return runs

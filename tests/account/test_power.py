@@ -20,7 +20,7 @@ def profile(parts):
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(steps, st.integers(1, 300))
 def test_the_peak_is_that_of_every_window_tried(parts, window):
     p = profile(parts)

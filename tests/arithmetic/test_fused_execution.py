@@ -52,7 +52,7 @@ def executed(chain, group, mapping, schedule, seed, arch=SMALL):
     return made.output, expected
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(chains(), st.booleans(), st.data(), st.integers(0, 2**32 - 1))
 def test_fused_groups_equal_their_layers_whatever_the_mapping(chain, warm_up, data, seed):
     group = fusable(chain)
@@ -62,7 +62,7 @@ def test_fused_groups_equal_their_layers_whatever_the_mapping(chain, warm_up, da
     assert np.array_equal(output, expected)
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(slicing_chains(), st.data(), st.integers(0, 2**32 - 1))
 def test_so_they_do_where_operands_come_slice_by_slice(chain, data, seed):
     group = fusable(chain, ADDING)
@@ -72,7 +72,7 @@ def test_so_they_do_where_operands_come_slice_by_slice(chain, data, seed):
     assert np.array_equal(output, expected)
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(chains(), st.data())
 def test_a_halo_that_was_not_kept_is_missed(chain, data):
     group = fusable(chain)

@@ -48,7 +48,7 @@ def in_phases(layer, values, weights, bias):
 
 
 @given(transposed(), st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_phases_make_what_is_defined_and_multiply_no_zero(case, seed):
     layer, shape = case
     random = np.random.default_rng(seed)
@@ -68,7 +68,7 @@ def test_phases_make_what_is_defined_and_multiply_no_zero(case, seed):
 
 
 @given(transposed(), st.integers(0, 99))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_it_is_that_of_pytorch(case, seed):
     torch = pytest.importorskip("torch", reason="install lw3dsim[torch] to run this test")
     layer, shape = case
@@ -84,7 +84,7 @@ def test_it_is_that_of_pytorch(case, seed):
 
 
 @given(transposed(), st.sampled_from(["int8", "float64"]), st.sampled_from(["direct", "hfa"]))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_its_phases_are_executed_as_they_are_defined(case, dtype, algorithm):
     result = lw3dsim.execute(network_of(case[0], [case[1]]), algorithm=algorithm, dtype=dtype)
     assert all(row.exact or row.sqnr_db > 250 for row in result.layers)

@@ -42,7 +42,7 @@ def networks(draw):
     return build_workload(name="net", inputs={"clip": SHAPE}, layers=layers)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(networks())
 def test_every_network_reads_back_as_it_is(network):
     assert parse_workload(workload_text(network)) == network

@@ -338,7 +338,7 @@ def test_the_controller_does_the_same_compiled(monkeypatch, name, refresh):
 @given(
     seed=st.integers(0, 10**6), writes=st.sampled_from([0.0, 0.1, 0.5, 1.0]), blocks=st.sampled_from([4, 300, 10**6])
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_every_request_is_answered_once(name, seed, writes, blocks):
     standard = DRAM_STANDARDS[name]
     rng = np.random.default_rng(seed)

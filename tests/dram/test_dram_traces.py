@@ -26,7 +26,7 @@ from lw3dsim.errors import InputError
 
 @pytest.mark.parametrize("name", DRAM_STANDARDS)
 @given(order=st.permutations(FIELDS), channels=st.sampled_from([1, 2, 3, 8]), start=st.integers(0, 2**40))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_every_burst_has_its_own_place(name, order, channels, start):
     standard = DRAM_STANDARDS[name]
     where = address_map("-".join(order), standard, channels)
@@ -185,7 +185,7 @@ def test_a_request_is_the_bursts_that_its_bytes_touch(cli, cli_json, tmp_path):
 
 
 @given(st.integers(1, 300), st.lists(st.tuples(st.integers(0, 5000), st.booleans()), min_size=1, max_size=20))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_trace_of_requests_is_the_trace_of_their_bursts(size, requests):
     split = [
         (burst * 32, is_write)

@@ -50,7 +50,7 @@ def test_open_banks_close_one_after_another_for_a_refresh(name):
 
 @every
 @pytest.mark.parametrize("refresh", ["all-bank", "per-bank"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 15), st.integers(0, 3), st.integers(0, 300_000), st.booleans()), max_size=6))
 def test_refreshes_that_are_jumped_over_are_those_walked_one_by_one(name, refresh, moves):
     if refresh == "per-bank" and not DRAM_STANDARDS[name].trfc_pb:
@@ -103,7 +103,7 @@ def test_channels_share_a_run(name, channels):
     assert many.counts(10**5).reads == 60 * channels
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.sampled_from(NAMES),
     st.sampled_from(["row-bank-col", "row-col-bank", "bank-row-col", "row-bank-col-bankgroup"]),
@@ -166,7 +166,7 @@ def test_bursts_from_any_time_on_are_as_far_apart_as_commands_and_refreshes_let_
 
 @every
 @pytest.mark.parametrize("refresh", ["all-bank", "none"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(start=st.integers(0, 10**6), before=st.integers(1, 3000), bursts=st.integers(1, 30_000))
 def test_no_bursts_from_any_time_on_are_faster_than_that(name, refresh, start, before, bursts):
     device = channel(name, refresh=refresh).device

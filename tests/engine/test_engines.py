@@ -174,21 +174,21 @@ run_lists = st.lists(st.tuples(st.integers(0, 100_000), st.sampled_from([1, 2, 1
 box_lists = st.lists(run_lists, min_size=4, max_size=4)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(jobs(4), st.one_of(plain, banked), box_lists)
 def test_engines_agree_on_every_time_and_count(job, clocks, boxes):
     results = [run(job, memory_of(clocks, boxes)) for run in ENGINES.values()]
     assert results[0] == results[1] == results[2]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(jobs(4), st.builds(clocks, st.just("fr_fcfs"), channels=st.sampled_from([1, 2])), box_lists)
 def test_engines_agree_on_a_reordering_memory(job, clocks, boxes):
     boxes = [[(first, min(count, 70)) for first, count in box] for box in boxes]
     assert ENGINES["interpreted"](job, memory_of(clocks, boxes)) == ENGINES["simpy"](job, memory_of(clocks, boxes))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(jobs(4), plain, box_lists)
 def test_times_are_the_least_solution_of_the_equations(job, clocks, boxes):
     memory = memory_of(clocks, boxes)
@@ -200,13 +200,13 @@ def test_times_are_the_least_solution_of_the_equations(job, clocks, boxes):
     assert [(x.grant[port], x.there[port]) for port in range(3)] == list(streams(trace))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(jobs(4), st.one_of(plain, banked), box_lists)
 def test_compiled_and_interpreted_agree(job, clocks, boxes):
     assert ENGINES["compiled"](job, memory_of(clocks, boxes)) == ENGINES["interpreted"](job, memory_of(clocks, boxes))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(jobs(4), st.one_of(plain, banked), box_lists, st.integers(0, 10**6))
 def test_a_run_is_given_up_only_where_it_takes_longer_than_it_may(job, clocks, boxes, less):
     whole, _ = ENGINES["interpreted"](job, memory_of(clocks, boxes))
@@ -236,7 +236,7 @@ def advanced(job, memory, most):
     return trace
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(jobs(4), plain, box_lists)
 def test_room_channel_and_units_are_never_shared(job, clocks, boxes):
     memory = memory_of(clocks, boxes)
@@ -269,7 +269,7 @@ def test_room_channel_and_units_are_never_shared(job, clocks, boxes):
     assert all(time % job.cycle == 0 for time in (*trace.start, *trace.handover, *trace.end, *trace.drained))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(jobs(4), banked, box_lists)
 def test_every_requested_burst_is_served_once(job, clocks, boxes):
     _, counts = ENGINES["compiled"](job, memory_of(clocks, boxes))

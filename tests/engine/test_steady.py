@@ -133,7 +133,7 @@ def repeating_jobs(draw):
 efforts = st.builds(Effort, steps=st.just(1), window=st.sampled_from([8, 50, 400]), gain=st.sampled_from([1, 20]))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(repeating_jobs(), plain, box_lists, efforts)
 def test_times_are_the_same_with_and_without_the_jump(job, dram, boxes, effort):
     expected, _ = ENGINES["interpreted"](job, memory_of(dram, boxes))
@@ -172,7 +172,7 @@ guesses = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(repeating_jobs(), plain, box_lists, guesses)
 def test_no_guess_of_what_repeats_makes_a_difference(job, dram, boxes, guesses):
     expected, _ = ENGINES["interpreted"](job, memory_of(dram, boxes))
@@ -181,14 +181,14 @@ def test_no_guess_of_what_repeats_makes_a_difference(job, dram, boxes, guesses):
         assert jumping(run_interpreted, job, memory_of(dram, boxes))[0] == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(repeating_jobs(), plain, box_lists)
 def test_times_with_the_jump_are_those_of_the_reference(job, dram, boxes):
     expected, _ = ENGINES["simpy"](job, memory_of(dram, boxes))
     assert jumping(run_interpreted, job, memory_of(dram, boxes))[0] == expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(jobs(4), plain, box_lists)
 def test_jobs_that_hardly_repeat_keep_their_times(job, dram, boxes):
     expected, _ = ENGINES["compiled"](job, memory_of(dram, boxes))

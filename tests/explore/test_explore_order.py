@@ -29,7 +29,7 @@ def numbered(number, sizes):
 
 
 @given(SIZES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_every_choice_is_met_once(sizes):
     size, stride = math.prod(sizes), best_stride(sizes)
     assert len({place * stride % size for place in range(size)}) == size

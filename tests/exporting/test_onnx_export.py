@@ -40,7 +40,7 @@ def test_a_shipped_network_comes_back(name, tmp_path):
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_random_networks_come_back(seed, tmp_path_factory):
     tree = random_network(Random(seed), widest=9)  # noqa: S311
     network = parse_workload(yaml.safe_dump(tree, allow_unicode=True))

@@ -137,7 +137,7 @@ def test_an_operator_is_what_it_is_defined_as(layer, inputs):
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_random_networks_make_the_same_tensors(seed):
     tree = random_network(Random(seed), widest=9)  # noqa: S311
     check(parse_workload(yaml.safe_dump(tree, allow_unicode=True)), seed)
@@ -195,7 +195,7 @@ def drawn(draw):
 
 
 @given(network=st.composite(drawn)(), seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_operators_behind_each_other_make_the_same_tensors(network, seed):
     if network is not None:
         check(network, seed)
@@ -210,7 +210,7 @@ def test_operators_behind_each_other_make_the_same_tensors(network, seed):
     dilation=st.sampled_from([(1, 1, 1), (1, 2, 1)]),
     flags=st.tuples(st.booleans(), st.booleans()),
 )
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_every_window_of_a_pool_is_the_same(size, kernel, stride, padding, mode, dilation, flags):
     layer = Pool3d(
         name="y", inputs=("x",), mode=mode, kernel=kernel, stride=stride, padding=padding, dilation=dilation,

@@ -48,7 +48,7 @@ def test_a_shipped_network_comes_back(name):
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_random_networks_come_back(seed):
     tree = random_network(Random(seed), widest=9)  # noqa: S311
     network = parse_workload(yaml.safe_dump(tree, allow_unicode=True))

@@ -24,7 +24,7 @@ def drawn(motion, seed, **how):
     return scene(motion, SIZE[0], DIGITS["train"], np.random.default_rng(seed), **how)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(motion=st.sampled_from(MOTIONS), seed=st.integers(0, 10**6), frame=st.integers(0, SIZE[0] - 1))
 def test_a_frame_of_any_motion_is_one_of_a_still_clip_that_is_as_likely(motion, seed, frame):
     moving = drawn(motion, seed)

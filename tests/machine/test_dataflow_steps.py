@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 from dataflow_records import EVERY, known
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from paper import conv, machine
 from test_step import Paced, count, drained_words, paced, packed, patch, port, runs, up, waves_of, whole
@@ -239,7 +239,7 @@ def steps(draw):
     return problem, arch, draw(st.sampled_from(parallel_modes(problem, arch))), of_n, of_c, size, inside
 
 
-@settings(deadline=None, max_examples=250, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250)
 @given(steps(), st.booleans(), st.booleans())
 def test_a_step_costs_what_a_walk_over_its_pes_counts(case, is_first, is_last):
     problem, arch, parallel, n, c, size, inside = case

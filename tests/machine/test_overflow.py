@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lw3dsim import execute, load_arch, simulate
@@ -31,7 +31,7 @@ from lw3dsim.technology.structures import accumulator_file, structure_um2
 from lw3dsim.transform.algorithms import candidates
 
 INT8 = NUMBERS["int8"]
-quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=60)
 
 
 def arch_of(bits: int, overflow: str, *more: str, name: str = "edge_small"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from paper import conv, machine, tiles
 from test_step import count, packed, port, runs, up, waves_of, whole
@@ -92,7 +92,7 @@ def layers(draw):
     return problem, arch, tiles(*cut, slots=7)
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(layers())
 def test_a_layer_on_chip_takes_what_three_engines_take(case):
     problem, arch, mapping = case

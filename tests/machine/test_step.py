@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lw3dsim import load_arch
@@ -287,7 +287,7 @@ def steps(draw):
     return problem, arch, draw(st.sampled_from(parallel_modes(problem, arch))), of_n, of_c, size, inside
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(steps(), st.booleans(), st.booleans())
 def test_a_step_costs_what_its_groups_cost_one_by_one(case, is_first, is_last):
     problem, arch, parallel, n, c, size, inside = case

@@ -27,9 +27,7 @@ TWO = {"buffers.ifmap_kib": 3, "buffers.weight_kib": 2, "buffers.ofmap_kib": 3}
 AUTO = load_arch("edge_small", overrides=TWO | {"buffers.intermediate_share": "auto"})
 BYTES = Price(cycle=0.0, dram_byte=1.0)
 PRICES = (BYTES, Price(cycle=1.0, dram_byte=0.001), Price(cycle=1.0, dram_byte=1.0, pj=0.1))
-thorough = settings(
-    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
-)
+thorough = settings(max_examples=20, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 
 def shares_of(arch):

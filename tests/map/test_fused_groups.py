@@ -48,7 +48,7 @@ OF_DMA = {
     "dram_ifmap_bytes", "dram_weight_bytes", "dram_ofmap_bytes", "ifmap_write_bytes", "weight_write_bytes",
     "ofmap_read_bytes", "ofmap_dma_bytes", "ifmap_write_words", "weight_write_words", "ofmap_dma_words",
 }  # fmt: skip
-thorough = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=60)
 
 
 @st.composite

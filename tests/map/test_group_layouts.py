@@ -33,9 +33,7 @@ FEW_ROWS = load_arch(
         "dram.preset=ddr4-2400-x64",
     ),
 )
-thorough = settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
-)
+thorough = settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 
 def freed(group, smallest=2, packed=()):

@@ -49,9 +49,7 @@ PRICES = (
     Price(cycle=1.0, dram_byte=1.0, pj=0.1),
     Price(cycle=1.0, dram_byte=1.0, pj=0.1, busy=0.7),
 )
-thorough = settings(
-    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
-)
+thorough = settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 
 def cost_but_for_trees(group, priced, arch, price):

@@ -59,7 +59,7 @@ def cheapest(trees, costs, users):
     )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(cases())
 def test_no_cut_under_any_layouts_costs_less(case):
     trees, costs, users = case
@@ -68,7 +68,7 @@ def test_no_cut_under_any_layouts_costs_less(case):
     assert least == priced(paths, costs, layouts) == cheapest(trees, costs, users)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(cases(), st.data())
 def test_costs_that_change_count_once_they_are_asked_for_anew(case, data):
     trees, costs, users = case

@@ -7,7 +7,7 @@ import itertools
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from lw3dsim import load_arch
@@ -120,7 +120,7 @@ def packings():
     return st.none() | st.sampled_from([-1, -3, -8, -27])
 
 
-slow = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+slow = settings(max_examples=60)
 
 
 def offered(problem):

@@ -255,7 +255,7 @@ def test_nests_say_what_the_schedule_does(options, width):
         assert tiles["weight"] == schedule.weight.bits.max(initial=0)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(chains(), st.data())
 def test_the_fill_of_a_group_is_what_the_mapper_allows(chain, data):
     group = fusable(chain)

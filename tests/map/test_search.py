@@ -123,7 +123,7 @@ def tilings(problem):
     return math.prod(len(axis) for axis in candidate_sizes(problem, ARCH.pe.rows, ARCH.pe.mults_per_pe))
 
 
-thorough = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+thorough = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
 
 ARRAYS = (

@@ -6,7 +6,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lw3dsim
@@ -192,7 +192,7 @@ def layers(draw):
     return layer, Shape(channels, draw(st.integers(3, 5)), draw(st.integers(3, 6)), draw(st.integers(3, 6)))
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(layers(), st.integers(2, 4), st.sampled_from(["direct", "hfa", "winograd3d"]))
 def test_the_least_traffic_of_a_batch_is_between_what_it_must_move_and_that_of_its_clips_alone(case, batch, policy):
     """Where a single clip is one tile that fills a buffer, several need a slot for the next: here there is room."""

@@ -34,7 +34,7 @@ def trees(draw):
     return layers, feeds, longest, cost
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(trees())
 def test_no_other_cut_is_cheaper(tree):
     layers, feeds, longest, cost = tree
@@ -45,7 +45,7 @@ def test_no_other_cut_is_cheaper(tree):
     assert sum(cost[path] for path in chosen) == least
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(trees(), st.data())
 def test_no_other_cut_is_cheaper_where_layers_stand_aside(tree, data):
     layers, feeds, longest, cost = tree
@@ -67,7 +67,7 @@ def test_no_other_cut_is_cheaper_where_layers_stand_aside(tree, data):
     assert sum(cost[path] for path in chosen) == least
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(trees())
 def test_what_a_cut_costs_with_a_path_is_the_least_of_all_cuts_that_have_it(tree):
     layers, feeds, longest, cost = tree
@@ -77,7 +77,7 @@ def test_what_a_cut_costs_with_a_path_is_the_least_of_all_cuts_that_have_it(tree
     assert found == {path: min(sum(cost[one] for one in cut) for cut in every if path in cut) for path in allowed}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(trees(), st.data())
 def test_a_cut_that_is_kept_up_to_date_is_the_one_made_anew(tree, data):
     layers, feeds, longest, cost = tree
@@ -102,7 +102,7 @@ def cuts(left, paths):
                 yield (path, *others)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.data())
 def test_designs_have_the_groups_of_one_forest_of_their_own_problems(data):
     name = data.draw(st.sampled_from(("c3d", "slowfast_small", "movinet_a0", "movinet_a0_stream")))

@@ -97,7 +97,7 @@ def every_mapping(problem, arch):
                 yield mapping
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(small_layers())
 def test_no_tiling_beats_its_bound_and_traffic_is_as_predicted(case):
     problem, arch = case
@@ -132,7 +132,7 @@ def test_search_finds_the_fastest_of_all_tilings(flow, policy):
     assert run_problem(problem, arch, most=1_000_000).latency_cycles <= fastest * 1.02
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 9), st.integers(1, 4), st.sampled_from([1, 3]), st.integers(0, 2**32 - 1))
 def test_a_tree_adds_up_before_an_accumulator_saturates(channels, columns, taps, seed):
     bits = 15

@@ -43,7 +43,7 @@ def fanned_trees(draw):
     return trees, feeds, first, others, cost
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(fanned_trees())
 def test_no_other_cut_of_branches_is_cheaper(tree):
     trees, _, _, _, cost = tree
@@ -54,7 +54,7 @@ def test_no_other_cut_of_branches_is_cheaper(tree):
     assert sum(cost[path] for path in chosen) == least
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(fanned_trees(), st.integers(2, 6))
 def test_any_branches_that_are_whole_go_with_any_beginning_of_the_trunk(tree, longest):
     trees, feeds, first, others, _ = tree
@@ -111,7 +111,7 @@ def problems_of(network):
     return [problem_of(network, layer, candidates(layer, "direct", 2, 2)[0], TINY) for layer in network.layers]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(networks())
 def test_in_any_cut_of_branches_units_read_what_units_before_have_made(network):
     problems, nowhere = problems_of(network), dict.fromkeys(network.shapes, ())
@@ -128,7 +128,7 @@ def test_in_any_cut_of_branches_units_read_what_units_before_have_made(network):
         assert {layer.name for layer in network.layers if not network.consumers(layer.name)} <= there
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(networks())
 def test_no_cut_mappings_and_layouts_of_branches_move_less_and_these_move_as_much(network):
     free = asked(network).blocks

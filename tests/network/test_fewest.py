@@ -95,7 +95,7 @@ def fewest_by_trying(network, free):
     return least
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(networks())
 def test_in_any_cut_units_read_what_units_before_have_made(network):
     problems = [problem_of(network, layer, candidates(layer, "direct", 2, 2)[0], TINY) for layer in network.layers]
@@ -115,7 +115,7 @@ def test_in_any_cut_units_read_what_units_before_have_made(network):
             there |= {layers[-1].name, *(layers[tensor - 1].name for tensor in stored)}
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(networks())
 def test_no_cut_mappings_and_layouts_move_less_and_these_move_as_much(network):
     free = asked(network).blocks

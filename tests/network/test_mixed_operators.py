@@ -1,6 +1,6 @@
 """Graphs of all kinds of layers: do engines agree, is what is computed exact, is what moves compulsory at least?"""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.mixed_graphs import mixed_graphs
 
@@ -12,7 +12,7 @@ FUSION = st.sampled_from([{"fusion": "off"}, {"fusion": "auto"}, {"fusion": "aut
 ARCHS = st.sampled_from(["edge_base", "edge_small"])
 GRAPHS = st.one_of(mixed_graphs(), mixed_graphs(bits=(3, 4, 8, 12)))
 STATEFUL = st.one_of(mixed_graphs(causal=True), mixed_graphs(causal=True, bits=(4, 6, 8)))
-SLOWLY = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+SLOWLY = settings(max_examples=20)
 
 
 @SLOWLY

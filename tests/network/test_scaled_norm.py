@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lw3dsim
@@ -59,7 +59,7 @@ def test_the_factors_of_a_file_are_those_of_the_norm():
     assert np.corrcoef(coded.outputs["z"].ravel(), expected.ravel())[0, 1] > 0.9999
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15)
 @given(
     st.tuples(st.sampled_from([8, 24, 40]), st.integers(1, 3), st.integers(2, 9), st.integers(2, 9)),
     st.sampled_from([1, 2]), st.sampled_from([1, 3]), st.sampled_from([None, 4, 16]), st.sampled_from(["off", "auto"]),

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lw3dsim
@@ -102,7 +102,7 @@ def test_in_floating_point_it_is_so_to_rounding():
         assert np.allclose(stream.outputs[name], values, rtol=1e-12, atol=0)
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(
     st.integers(1, 3),
     st.integers(1, 5),

@@ -189,7 +189,7 @@ def test_where_bytes_alone_count_what_is_joined_may_lie_in_packed_rows_all_of_it
     assert not any("HW" in row.input_layout + row.output_layout for row in usual)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.lists(st.sampled_from([8, 16, 24, 48]), min_size=2, max_size=3),
     st.tuples(st.integers(1, 3), st.integers(3, 15), st.integers(3, 15)),
@@ -283,7 +283,7 @@ def test_bounds_of_many_designs_hold_for_each():
 
 
 @given(data=st.data(), fusion=st.sampled_from(["off", "auto"]), layout=st.sampled_from(["auto", "blocked", "cthw"]))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_chains_of_moves_are_executed_exactly(data, fusion, layout):
     shape = Shape(data.draw(st.sampled_from([6, 16, 32, 40])), 4, 6, 8)
     layers, now = [], shape

@@ -14,7 +14,7 @@ from core_blocks import drawn_block_group, drawn_store_group
 from core_groups import drawn_group, drawn_kept_group, drawn_pool_group
 from cores import MACHINES, arch_of, counted, differences, drawn_subject, of_single_banks, subject_of
 from exports import exported, linted, unsynthesizable
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from paper import conv, tiles
 
@@ -405,7 +405,6 @@ def test_a_module_is_called_by_an_identifier(name, module):
     assert top_name(replace(arch_of("trees"), name=name)) == module
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=300), unique=True, max_size=8))
 def test_programs_of_layers_with_odd_names_have_files_of_their_own(layers):
     names = file_names([*layers, "a b", "a_b", "A_b", "é" * 300, ".hid", "-rf", "../../stem"])

@@ -328,7 +328,7 @@ def test_dma_stays_away_from_a_single_bank_while_another_layer_computes(name):
         assert layer == len(ends) - 1 or time <= start[ends[layer]]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.integers(0, 9), max_size=30), st.integers(1, 5), st.integers(9, 40))
 def test_room_is_made_by_the_earliest_event_that_suffices(sizes, slots, capacity):
     events = 7 + 3 * np.arange(len(sizes))

@@ -73,7 +73,7 @@ def passing(arch, bits, slots):
 cases = layers().flatmap(lambda problem: st.tuples(st.just(problem), mappings(problem)))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(cases, st.sampled_from(ARCHS))
 def test_a_tile_is_loaded_when_a_step_needs_another_and_stored_after_its_reduction(case, arch):
     problem, mapping = case
@@ -104,7 +104,7 @@ def test_a_tile_is_loaded_when_a_step_needs_another_and_stored_after_its_reducti
     assert schedule.ofmap.words.tolist() == passing(arch, schedule.ofmap.bits, mapping.ofmap_slots)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(cases, st.sampled_from(ARCHS))
 def test_steps_are_of_a_kind_when_they_have_one_size_and_place_in_the_reduction(case, arch):
     problem, mapping = case
@@ -117,7 +117,7 @@ def test_steps_are_of_a_kind_when_they_have_one_size_and_place_in_the_reduction(
     assert len(set(zip(marks, schedule.kind.tolist(), strict=True))) == len(set(marks)) == len(kinds.head)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(cases, st.sampled_from([2, 8, 64]))
 def test_a_page_joins_runs_and_moves_the_same_bursts(case, page):
     problem, mapping = case

@@ -32,9 +32,7 @@ def alike(some, others, kind):
     return all(getattr(some, name).tolist() == getattr(others, name).tolist() for name in names_of(kind))
 
 
-thorough = settings(
-    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
-)
+thorough = settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 
 
 @thorough

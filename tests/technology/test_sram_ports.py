@@ -102,7 +102,7 @@ def test_pauses_are_all_that_one_bank_costs_where_dram_is_ample(kind):
     assert paused <= later <= words + len(shared.kind)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(chains(), st.sampled_from(["ifmap", "weight", "ofmap"]), st.sampled_from([1, 2]), st.data())
 def test_tiles_of_a_group_pass_where_its_stages_share_a_bank(chain, name, slots, data):
     arch = with_buffers(SMALL, slots=slots)

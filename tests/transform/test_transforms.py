@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lw3dsim import Case, compare, load_workload, simulate
@@ -26,7 +26,6 @@ def dense(c, n, kernel, stride=(1, 1, 1), size=(8, 16, 16)):
     return build_workload(name="one", inputs={"x": Shape(c, *size)}, layers=[layer])
 
 
-@settings(deadline=None)
 @given(
     c=st.integers(1, 64),
     n=st.integers(1, 64),

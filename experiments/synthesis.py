@@ -41,13 +41,14 @@ MARKS = "<!-- synthesis -->", "<!-- end -->"
 
 
 class Case(NamedTuple):
-    """A network that a core of an accelerator is made for: of a size, with a pass, direct, fused or not."""
+    """A network that a core of an accelerator is made for: of a size, with a pass, fused or not, its algorithm."""
 
     name: str
     arch: str
     size: str
     transform: tuple[str, ...]
     fusion: str
+    algorithm: str = "direct"
 
 
 # Frames that are no power of two, so that means take a product.
@@ -55,6 +56,8 @@ CASES = (
     Case("`edge_small`, TRG", "edge_small", "12x32x32", ("trg",), "off"),
     Case("`edge_small`, FSB", "edge_small", "12x32x32", ("fsb",), "off"),
     Case("`edge_base`, FSB, fused", "edge_base", "12x32x32", ("fsb",), "auto"),
+    Case("`edge_small`, FSB, hFA, fused", "edge_small", "12x32x32", ("fsb",), "auto", "hfa"),
+    Case("`edge_base`, FSB, hFA, fused", "edge_base", "12x32x32", ("fsb",), "auto", "hfa"),
 )
 
 # Modules, and instances where one module serves several parts, by the component of the simulator's area that they are
@@ -64,13 +67,15 @@ PART_OF = {
     "lw_file": "accumulators", "lw_accumulators": "accumulators",
     "lw_staging": "staging", "lw_staged": "staging", "lw_turned": "staging", "lw_walk": "staging",
     "lw_window": "staging",
-    "lw_operands": "staging", "lw_walker": "staging", "lw_weight": "staging", "u_front": "staging",
+    "lw_operands": "staging", "lw_walker": "staging", "u_front": "staging", "lw_finding": "staging",
+    "lw_taken": "staging", "lw_rows": "staging", "lw_weights": "staging",
     "lw_near": "staging", "lw_pick": "staging", "u_bias": "collector",
     "lw_chosen": "staging", "lw_kernels": "staging", "lw_span": "staging", "lw_slice": "staging",
     "u_stages": "operand_registers", "u_transformed": "operand_registers", "u_add_works": "operand_registers",
-    "lw_input_transform": "input_transform", "lw_output_transform": "output_transform", "lw_gather": "output_transform",
-    "u_picked": "output_transform", "lw_quotient": "output_transform", "lw_odd": "output_transform",
-    "lw_waiting": "output_transform",
+    "u_weights_wait": "operand_registers", "u_rows_wait": "operand_registers", "u_operand": "operand_registers",
+    "lw_input_transform": "input_transform", "u_input": "input_transform", "u_transform": "input_transform",
+    "lw_output_transform": "output_transform", "lw_gather": "output_transform", "u_picked": "output_transform",
+    "lw_quotient": "output_transform", "lw_odd": "output_transform", "lw_waiting": "output_transform",
     "lw_vector": "collector", "u_collector": "collector", "u_kept": "collector",
     "lw_finish": "collector", "lw_passing": "collector", "lw_either": "collector", "u_keep": "control",
     "lw_partials": "collector", "u_comes": "collector",
@@ -157,8 +162,6 @@ def area(texts: dict[str, str], module: str, parameters: dict[str, int]) -> floa
     """Return the area of a module, without what it instantiates."""
     if module in MEMORIES:
         return 0.0
-    if module == "lw_operands":
-        return _operands(texts, parameters)
     if module == "lw_finish":
         # What results of lanes take more is the vector unit's.
         parameters = {**parameters, "VECTOR": 0}
@@ -169,24 +172,6 @@ def area(texts: dict[str, str], module: str, parameters: dict[str, int]) -> floa
             step = measure(texts, module, {**parameters, name: small + 1}).area - first
             return first + (parameters[name] - small) * step
     return measure(texts, module, parameters).area
-
-
-def _operands(texts: dict[str, str], parameters: dict[str, int]) -> float:
-    """Return operands of all places and rows: of few of them, and what more places and rows take.
-
-    Of a core without algorithms what a tile is are constants.
-    """
-
-    def few(rows: int, mults: int) -> float:
-        one = {**parameters, "ROWS": rows, "COLS": 1, "MULTS": mults, "PLACES": mults, "STAGED": 1, "TAKEN": 64}
-        lists = dict.fromkeys(("lane", "coordinate", "at_t", "at_h", "at_w"), 8 * mults)
-        return measure(texts, "lw_operands", one, {**lists, "used": mults}).area
-
-    first, place, both = few(1, 1), few(1, 2), few(2, 2)
-    places, rows = parameters["COLS"] * parameters["PLACES"] - 1, parameters["ROWS"] - 1
-    # Of every further row and place the weight and whether it works are held.
-    held = (parameters["WEIGHT"] + 1) * unit("register", A=1).area
-    return first + places * (place - first) + rows * (both - place + (places - 1) * held)
 
 
 def _merging(texts: dict[str, str], parameters: dict[str, int]) -> float:
@@ -215,7 +200,10 @@ def part_areas(texts: dict[str, str], core: dict[str, int]) -> dict[str, float]:
         if module == "lw_finish":
             parts["vector"] += _merging(texts, parameters)
     rows, files = core["ROWS"], core["COLS"] * core["MULTS"]
-    multiplier = unit("multiplier", A=core["DATA"], B=core["WEIGHT"]).area * rows * files
+    # A multiplier as it is there; what cuts off idle operands is the tree's.
+    width = {"DATA": core["DATA"], "WEIGHT": core["WEIGHT"], "PRODUCT": min(core["DATA"] + core["WEIGHT"], core["SUM"])}
+    gates = unit("multiplexer", A=1).area * core["DATA"]
+    multiplier = (measure(texts, "lw_multiplier", width).area - gates) * rows * files
     held = (rows if core["OWN_INPUTS"] else 1) * files * core["ACTIVATION"] + rows * core["MULTS"] * core["WEIGHT"]
     operands = (held + rows * files) * unit("register", A=1).area
     # A PE has its multipliers, and what chooses operands their registers.
@@ -287,7 +275,7 @@ def compared(case: Case) -> list[tuple[str, float, float, float]]:
     fuses = () if case.fusion != "off" else ("buffers.intermediate_share=0",)
     options = Options(
         arch=case.arch, overrides=("pe.accumulator_storage=flipflop", *fuses), transform=case.transform,
-        algorithm="direct", input_size=case.size, fusion=case.fusion,
+        algorithm=case.algorithm, input_size=case.size, fusion=case.fusion,
     )  # fmt: skip
     prepared = prepare(make_request("c3d_small", options))
     subjects = subjects_of(prepared)

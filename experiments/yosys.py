@@ -77,14 +77,11 @@ def tool() -> str:
     return f"{version} {library} {synthesis('', '')}"
 
 
-def synthesis(module: str, parameters: str, zeros: str = "") -> str:
-    """Return the script behind reading: a synthesis without what is instantiated, enables as clock gates.
-
-    ``zeros`` ties inputs that are constants of the core.
-    """
+def synthesis(module: str, parameters: str) -> str:
+    """Return the script behind reading: a synthesis without what is instantiated, enables as clock gates."""
     chosen = f"chparam {parameters} {module}; " if parameters else ""
     return (
-        f"{chosen}hierarchy -top {module}; rename -top measured; proc; {zeros}memory -nomap; opt -full; "
+        f"{chosen}hierarchy -top {module}; rename -top measured; proc; memory -nomap; opt -full; "
         "synth -run coarse:; opt_dff; dfflegalize -cell $_DFF_P_ 01 -cell $_DFFE_PP_ 01; techmap -map gated.v; "
         f"opt_merge -share_all; dfflibmap -liberty {LIBRARY}; abc -liberty {LIBRARY}; opt_clean; "
         f"tee -q -o stat.txt stat -liberty {LIBRARY}"
@@ -103,23 +100,18 @@ FIELDS = ("module", "parameters", "digest", "area_um2", "flip_flops", "gates")
 SEEN: dict[str, dict[str, str]] = {}
 
 
-def measure(
-    texts: dict[str, str], module: str, parameters: dict[str, int], zeros: dict[str, int] | None = None
-) -> Measured:
-    """Return the area of a module by itself; inputs of ``zeros``, of so many bits, are 0."""
+def measure(texts: dict[str, str], module: str, parameters: dict[str, int]) -> Measured:
+    """Return the area of a module by itself."""
     # Elaborated modules list what they work out for themselves, too.
     parameters = {
         name: value for name, value in parameters.items() if f"parameter int {name} " in texts[f"{module}.sv"]
     }
     said = " ".join(f"{name}={value}" for name, value in sorted(parameters.items()))
     text = texts[f"{module}.sv"]
-    tied = "".join(
-        f"delete -input w:{name}; connect -set {name} {bits}'d0; " for name, bits in sorted((zeros or {}).items())
-    )
-    digest = hashlib.sha256(f"{tool()} {module} {said} {tied} {text}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{tool()} {module} {said}  {text}".encode()).hexdigest()[:16]
     kept = kept_rows()
     if digest not in kept:
-        area, flip_flops, gates = _synthesised(texts, module, parameters, tied)
+        area, flip_flops, gates = _synthesised(texts, module, parameters)
         kept[digest] = {
             "module": module, "parameters": said, "digest": digest, "area_um2": f"{area:.0f}",
             "flip_flops": str(flip_flops), "gates": str(gates),
@@ -138,14 +130,14 @@ def write_rows(rows: dict[str, dict[str, str]]) -> None:
         writer.writerows(sorted(rows.values(), key=lambda row: (row["module"], row["parameters"], row["digest"])))
 
 
-def _synthesised(texts: dict[str, str], module: str, parameters: dict[str, int], zeros: str) -> Measured:
+def _synthesised(texts: dict[str, str], module: str, parameters: dict[str, int]) -> Measured:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         for name, text in {**texts, "gate.v": GATE, "gated.v": GATED}.items():
             (folder / name).write_text(text, encoding="utf-8")
         others = " ".join(name for name in texts if name != f"{module}.sv")
         values = " ".join(f"-set {name} {value}" for name, value in parameters.items())
-        script = synthesis(module, values, zeros)
+        script = synthesis(module, values)
         yosys(f"read_verilog -sv -lib {others} gate.v; read_verilog -sv {module}.sv; {script}", folder)
         said = (folder / "stat.txt").read_text(encoding="utf-8")
     cells = {name: int(many) for name, many in re.findall(r"^ {5}(\w+) +(\d+)$", said, re.MULTILINE)}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.accelerator import LEAST_STAGES
 from lw3dsim.errors import InputError
-from lw3dsim.machine.near import kernel_words, patch_words, power_of_two, reach_words
+from lw3dsim.machine.near import far_words, groups_of, kernel_words, lines_of, patch_words, power_of_two
 from lw3dsim.machine.records import Triple  # noqa: TC001  # read where a value is made
 from lw3dsim.technology.sram import buffers
 from lw3dsim.technology.tables import CODE_BITS
@@ -54,6 +54,9 @@ class Core(Value, frozen=True, kw_only=True):
     weight_memory: int
     weight_staged: int
     reach: int
+    near: int
+    groups: int
+    group: int
     ofmap_word: int
     ofmap_memory: int
     banks: int
@@ -102,6 +105,17 @@ class Core(Value, frozen=True, kw_only=True):
     def outs(self) -> int:
         """Results that a PE has at a time: one of each multiplier, or those of a tile that is taken in parts."""
         return max(self.mults, *(one.outputs for one in self.algorithms), 1)
+
+    @property
+    def pickers(self) -> int:
+        """Elements that all groups may take: no fewer than there are places in all columns."""
+        return self.groups * self.group
+
+    @property
+    def spots(self) -> list[Triple]:
+        """Where in a window there are elements, of all algorithms, but for the first."""
+        found = {at for one in self.algorithms for line in lines_of(one, self.mults, 1) for _, at in line}
+        return sorted(found - {(0, 0, 0)})
 
     @property
     def picked(self) -> int:
@@ -165,9 +179,33 @@ class Core(Value, frozen=True, kw_only=True):
             "INNER_STAGED": self.inner_staged,
             "STAGED_GRAIN": math.gcd(self.ifmap_word, self.ofmap_word) if self.inner else self.ifmap_word,
             "INNER_COUNT": self.inner_count,
-            "IN_STAGES": max((one.stages("BT") for one in self.algorithms), default=0),
-            "OUT_STAGES": max((one.stages("AT") for one in self.algorithms), default=0),
+            **self._tiles,
         }
+
+    @property
+    def _tiles(self) -> dict[str, int]:
+        """What is taken in groups; the registers of transforms, at most, and which numbers there may be."""
+        inner, outer = self._depths("BT"), self._depths("AT")
+        return {
+            "NEAR": self.near,
+            "GROUPS": self.groups,
+            "GROUP": self.group,
+            "WINDOW": max(len(self.spots), 1),
+            "IN_STAGES": max(inner),
+            "OUT_STAGES": max(outer),
+            "IN_DEPTHS": _mask(inner),
+            "OUT_DEPTHS": _mask(outer),
+            "BOTH_DEPTHS": _mask({one + other for one in inner for other in outer}),
+        }
+
+    def _depths(self, matrix: Literal["BT", "AT"]) -> set[int]:
+        """Return the registers that a transform may take: those of an algorithm, in a group of the deepest."""
+        return {0, *(one.stages(matrix) for one in self.algorithms)}
+
+
+def _mask(numbers: set[int]) -> int:
+    """Return a bit for each number."""
+    return sum(1 << number for number in numbers)
 
 
 def _shape(algorithm: Algorithm) -> tuple[Triple, Triple]:
@@ -183,7 +221,7 @@ ROOMS = 32
 
 # What of a core is no less than what of the room that its programs need.
 ROOM = {
-    "ifmap_staged": "patch", "weight_staged": "kernels", "reach": "reach", "partial_words": "sums",
+    "ifmap_staged": "patch", "weight_staged": "kernels", "reach": "reach", "near": "near", "partial_words": "sums",
     "bias_memory": "biases", "inner": "elements", "inner_staged": "inner", "inner_count": "counted", "slots": "slots",
     "divided": "divided", "inverse": "inverse", "divisions": "divisions", "tables": "tables",
 }  # fmt: skip
@@ -192,7 +230,7 @@ ROOM = {
 def fitted(core: Core, programs: Sequence[CoreProgram]) -> Core:
     """Return ``core`` with the room that ``programs`` need: for rounds, sums, biases, intermediate tensors."""
     needed = {name: max(int(getattr(program.room, of)) for program in programs) for name, of in ROOM.items()}
-    needed["reach"] = power_of_two(needed["reach"])
+    needed |= {name: power_of_two(needed[name]) for name in ("reach", "near")}
     return replace(core, **{name: max(getattr(core, name), number) for name, number in needed.items()})
 
 
@@ -204,10 +242,9 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
     stored = [] if arch.winograd.weight_transform == "onchip" else [one.weight_bits for one in problems]
     averaged = precision.activation_bits + AVERAGED_BITS
     found = list({_shape(one.algorithm): one for one in problems if one.algorithm.is_winograd}.values())
+    groups = groups_of(arch, (one.algorithm for one in found), own_inputs=own)
     return Core(
-        rows=pe.rows,
-        cols=pe.cols,
-        mults=pe.mults_per_pe,
+        rows=pe.rows, cols=pe.cols, mults=pe.mults_per_pe,
         place_bits=max((pe.acc_depth - 1).bit_length(), 1),
         activation=precision.activation_bits,
         own_inputs=int(own),
@@ -231,7 +268,8 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         weight_word=8 * memories.weight_port_bytes,
         weight_memory=_words(memories, "weight"),
         weight_staged=kernel_words(arch, max([precision.weight_bits, *stored])),
-        reach=reach_words(arch, own_inputs=own),
+        reach=power_of_two(far_words(arch, problems, own_inputs=own)),
+        near=groups.reach, groups=groups.many, group=groups.size,
         ofmap_word=8 * memories.ofmap_port_bytes,
         ofmap_memory=_words(memories, "ofmap"),
         banks=memories.shared_banks if memories.shared_kib else 0,
@@ -245,7 +283,7 @@ def make_core(arch: Accelerator, problems: Sequence[Problem]) -> Core:
         divided=0 if problems else averaged,
         inverse=1 if problems else averaged,
         tables=int(not problems and precision.activation_bits <= CODE_BITS),
-    )
+    )  # fmt: skip
 
 
 def _check_stages(arch: Accelerator) -> None:

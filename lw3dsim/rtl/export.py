@@ -33,14 +33,18 @@ RULES = (
     ),
     (
         "Array: rows and columns",
-        "lw_operands, lw_chosen, lw_window, lw_weight, lw_walker, lw_walk",
+        "lw_operands, lw_finding, lw_window, lw_taken, lw_chosen, lw_rows, lw_weights, lw_walker, lw_walk",
         "inputs go down a column, weights along a row",
     ),
     ("Array: tiles in e cycles", "lw_feed, lw_gather", "parts of a tile one after another, gathered when they drain"),
     ("Algorithms", "lw_modes", "what a tile of each is to the counters"),
     ("Wave: rounds, groups of taps", "lw_rounds, lw_reader", "which words a round reads, one a cycle of each port"),
     ("Staging", "lw_staging, lw_staged", "two sets, one loaded while the array is fed from the other"),
-    ("Staging: inputs", "lw_near, lw_pick", "the few words of a patch in which lanes find inputs at one time"),
+    (
+        "Staging: inputs",
+        "lw_near, lw_pick",
+        "the few words of a patch in which lanes find inputs at one time, and each group of elements",
+    ),
     (
         "Staging: weights",
         "lw_kernels, lw_span, lw_slice, lw_width",

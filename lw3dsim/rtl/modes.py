@@ -16,9 +16,9 @@ _SCALARS = (
     ("size", 24, 0x010101), ("in_tiles", 16, 1), ("in_cycles", 16, 1), ("out_tiles", 16, 1), ("out_cycles", 16, 1),
     ("kernel_tiles", 16, 1), ("kernel_cycles", 16, 1),
 )  # fmt: skip
-_LISTS = ("lane", "coordinate", "at_t", "at_h", "at_w")
+_LISTS = ("lane",)
 _MODULE = """// What each algorithm is to the counters of the core: parts of a tile,
-// lanes of a column, outputs of a tile, tiles transformed a cycle; of each place of a column what it holds.
+// lanes of a column, outputs of a tile, tiles transformed a cycle; of each place of a column whether and whose it is.
 module lw_modes (
     input  logic [7:0]  mode,
 {ports}
@@ -53,10 +53,8 @@ def _given(values: dict[str, int], bits: dict[str, int], indent: int) -> str:
 def _constants(core: Core, algorithm: Algorithm) -> dict[str, int]:
     """Return the constants of an algorithm."""
     each = algorithm.coordinates
-    _, height, width = (m + r - 1 for m, r in zip(algorithm.tile, algorithm.filter, strict=True))
     t, h, w = algorithm.tile
     many = max(core.mults // each, 1)
-    held = [divmod(place, each) for place in range(many * each)]
     into, out, kernel = core.rates
     return {
         "passes": -(-each // core.mults),
@@ -65,11 +63,7 @@ def _constants(core: Core, algorithm: Algorithm) -> dict[str, int]:
         "out_tiles": max(out // each, 1), "out_cycles": -(-each // out),
         "kernel_tiles": max(kernel // each, 1), "kernel_cycles": -(-each // kernel),
         "used": (1 << many * each) - 1,
-        "lane": _bytes([lane for lane, _ in held]),
-        "coordinate": _bytes([at for _, at in held]),
-        "at_t": _bytes([at // (width * height) for _, at in held]),
-        "at_h": _bytes([at // width % height for _, at in held]),
-        "at_w": _bytes([at % width for _, at in held]),
+        "lane": _bytes([place // each for place in range(many * each)]),
     }  # fmt: skip
 
 

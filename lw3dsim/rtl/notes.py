@@ -106,15 +106,16 @@ class CoreProgram(Value, frozen=True, kw_only=True, eq=False):
 class Room(Value, frozen=True, kw_only=True):
     """The most words of a round, of patch, weights and intermediate patch, of partial sums of a depth, and of biases.
 
-    ``kernels`` are words of a row, ``reach`` those in which lanes find inputs at one time, ``elements`` those of
-    intermediate tensors, ``counted`` bits of what is counted along their axes, ``slots`` tiles that may come before the
-    first of them is used. Means are made of sums of ``divided`` bits, by products with numbers of ``inverse``.
-    There are so many ``divisions``, and ``tables`` that are looked up in.
+    ``kernels`` are words of a row, ``reach`` those in which lanes find inputs at one time, ``near`` those of a group
+    of elements of a column, ``elements`` those of intermediate tensors, ``counted`` bits of what is counted along their
+    axes, ``slots`` tiles that may come before the first of them is used. Means are made of sums of ``divided`` bits, by
+    products with numbers of ``inverse``. There are so many ``divisions``, and ``tables`` that are looked up in.
     """
 
     patch: int
     kernels: int
     reach: int
+    near: int
     inner: int
     sums: int
     divided: int
@@ -146,6 +147,7 @@ class Notes:
     patch: int = 1
     kernels: int = 1
     reach: int = 1
+    near: int = 1
     inner: int = 1
     sums: int = 1
     divided: int = 0
@@ -169,6 +171,7 @@ class Notes:
                 patch=self.patch,
                 kernels=self.kernels,
                 reach=self.reach,
+                near=self.near,
                 inner=self.inner,
                 sums=self.sums,
                 divided=self.divided,

@@ -19,6 +19,7 @@ from lw3dsim.rtl.fields import packed, raised
 from lw3dsim.rtl.inner import Runs
 from lw3dsim.rtl.layout import blocks_of, runs_of, steps_along, tile_of
 from lw3dsim.rtl.notes import Block, Happening, Results
+from lw3dsim.rtl.reaches import reach_of
 from lw3dsim.rtl.waves import waves_of
 from lw3dsim.rtl.words import of_bits
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from lw3dsim.rtl.design import Core
     from lw3dsim.rtl.inner import Kept
     from lw3dsim.rtl.notes import Fresh, Notes
+    from lw3dsim.rtl.reaches import Reach
     from lw3dsim.rtl.subject import Stage
     from lw3dsim.rtl.waves import Wave
     from lw3dsim.rtl.windows import Lie
@@ -226,7 +228,7 @@ class Maker:
         of_row = -(-taps * of_tap * self.weight_bits // self.core.weight_word) + 1
         side_by_side = together if tree else wave.channels if problem.structure == "grouped" else 1
         self.notes.kernels = max(self.notes.kernels, min(of_row, words["weight_words"]))
-        self.notes.reach = max(self.notes.reach, self.reach(wave, words, side_by_side))
+        self.note_reach(reach_of(stage, self.core, wave, words, side_by_side))
         rounds = -(-channels // machine.chunk) * staged.groups
         self.notes.waves.append(
             packed(
@@ -256,6 +258,10 @@ class Maker:
                 }
             )
         )
+
+    def note_reach(self, reach: Reach) -> None:
+        """Note in how many words lanes find what they read at one time."""
+        self.notes.reach, self.notes.near = max(self.notes.reach, reach.all), max(self.notes.near, reach.group)
 
     def kept_fields(self, begin: Triple, tiles: Triple, channel: int, rows: int, runs: Runs) -> dict[str, int]:
         """Return what a descriptor says of where results go, if not to DRAM; see Kept.fields."""
@@ -287,26 +293,6 @@ class Maker:
         if self.reads is None:
             return {}
         return {"turns": read + drained}
-
-    def reach(self, wave: Wave, words: dict[str, int], extent: int) -> int:
-        """Return the most words in which lanes find what they read at one time, so many elements side by side each."""
-        algorithm, each = self.stage.problem.algorithm, self.core.ifmap_word // self.core.activation
-        window = [
-            m + r - 2 if algorithm.is_winograd else 0 for m, r in zip(algorithm.tile, algorithm.filter, strict=True)
-        ]
-        beyond = extent - 1 + sum(end * words[f"window_{axis}"] for axis, end in zip("thw", window, strict=True))
-        tiles, taps = (
-            [sum(steps) for steps in itertools.product(*([pitch * i for i in range(many)] for pitch, many in along))]
-            for along in (
-                [(words[f"pitch_{axis}"], many) for axis, many in zip("thw", wave.tiles, strict=True)],
-                [(words[f"tap_{axis}"], words[f"taps_{axis}"]) for axis in "thw"],
-            )
-        )
-        lanes = self.stage.machine.lanes
-        depths = [tiles[first : first + lanes] for first in range(0, len(tiles), lanes)]
-        return max(
-            (here[-1] + beyond + tap) // each - (here[0] + tap) // each + 1 for here in depths for tap in set(taps)
-        )
 
     def words_of(self, place: Place, wave: Wave, block: Block) -> dict[str, int]:
         """Return the words of a round of a wave, where they lie, and where lanes find what of them."""

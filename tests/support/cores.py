@@ -69,6 +69,8 @@ DIRECT = ("trees", *SHARED)
 DRAMS = ("lpddr4-3200-x16", "lpddr4-3200-x32", "ddr4-2400-x64")
 # Words in which lanes find inputs at one time, a power of two: fewer than are staged, and enough for any layer drawn.
 REACH = {"trees": 64, "temporal": 64, "parts": 32, "shared": 32, "tiny": 32}
+# And those in which a group of elements of a column finds them.
+NEAR = {"trees": 64, "temporal": 16, "parts": 16, "shared": 32, "tiny": 32}
 KERNELS = {
     **{name: [(1, 1, 1), (3, 1, 1), (1, 3, 3), (3, 3, 3), (1, 1, 1), (2, 2, 1)] for name in DIRECT},
     "temporal": [(3, 1, 1)],
@@ -199,7 +201,7 @@ def built(name, folder):
     problems = [drawn_layer(name, seed, arch)[0] for seed in range(40)]
     problems += [problem_of(*drawn_vector_layer(seed), arch) for seed in range(40)]
     core = replace(
-        make_core(arch, problems), own_inputs=1, reach=REACH[name], partial_words=48, inner=1 << 15,
+        make_core(arch, problems), own_inputs=1, reach=REACH[name], near=NEAR[name], partial_words=48, inner=1 << 15,
         inner_staged=128, inner_count=16, slots=SLOTS, trg=1, divided=17, inverse=17, tables=4, divisions=24,
     )  # fmt: skip
     return arch, core, build(core, folder)
@@ -207,7 +209,7 @@ def built(name, folder):
 
 def has_room(name, room):
     """Return whether a core of the tests has room for what a program stages."""
-    return room.reach <= REACH[name] and room.patch <= patch_words(arch_of(name))
+    return room.reach <= REACH[name] and room.near <= NEAR[name] and room.patch <= patch_words(arch_of(name))
 
 
 def counted(answers):

@@ -16,6 +16,7 @@ module lw_array #(
     parameter int RESULT = 32,
     parameter int STAGES = 1,
     parameter int IN_STAGES = 0,
+    parameter int IN_DEPTHS = 1,  // bit n: there are layers with so many
     localparam int FILES = COLS * MULTS,
     localparam int PLACES = PARTS * MULTS,
     localparam int INPUTS = OWN_INPUTS != 0 ? ROWS : 1
@@ -25,11 +26,11 @@ module lw_array #(
     input  logic [7:0]                   read_mode,  // of what is read
     input  logic [7:0]                   in_stages,  // registers of its transforms
     input  logic [7:0]                   passes,     // parts of its tile
-    input  logic                         tree,       // sum up all products of a PE
+    input  logic                         tree,       // sum up all products of a PE, then too
     input  logic [7:0]                   part,       // of the tile that is fed
     input  logic [INPUTS*COLS*PLACES*ACTIVATION-1:0] elements,
-    input  logic [ROWS*MULTS*WEIGHT-1:0] taken_weights,
-    input  logic [ROWS*FILES-1:0]        taken_works,
+    input  logic [ROWS*MULTS*WEIGHT-1:0] weights,    // when inputs have been transformed
+    input  logic [ROWS*FILES-1:0]        works,
     input  logic                         add_bank,   // where products go that are made
     input  logic                         add_first,
     input  logic [PLACE_BITS-1:0]        add_place,
@@ -37,23 +38,19 @@ module lw_array #(
     input  logic                         read_bank,
     input  logic [7:0]                   read_part,
     input  logic [PLACE_BITS-1:0]        read_place,
-    output logic [ROWS*FILES-1:0]        works,
     output logic [ROWS*FILES-1:0]        updates,
     output logic [ROWS*COLS*OUTS*RESULT-1:0] results
 );
-    // The input transform stands behind the files; weights and controls go beside it.
+    // The input transform stands behind the files; weights and controls come later.
     wire [INPUTS*FILES*DATA-1:0] coordinates, data;
-    wire [ROWS*MULTS*WEIGHT-1:0] weights;
-    wire to_tree;
-    lw_taps #(.BITS(INPUTS*FILES*DATA + ROWS*MULTS*WEIGHT + ROWS*FILES + 1), .STAGES(IN_STAGES)) u_transformed (
-        .clk, .stages(in_stages), .in({coordinates, taken_weights, taken_works, tree}),
-        .out({data, weights, works, to_tree})
+    lw_taps #(.BITS(INPUTS*FILES*DATA), .STAGES(IN_STAGES), .DEPTHS(IN_DEPTHS)) u_transformed (
+        .clk, .stages(in_stages), .in(coordinates), .out(data)
     );
 
     wire add_tree;
     wire [ROWS*FILES-1:0] add_works;
     lw_delay #(.BITS(ROWS*FILES + 1), .STAGES(STAGES)) u_add_works (
-        .clk, .in({works, to_tree}), .out({add_works, add_tree})
+        .clk, .in({works, tree}), .out({add_works, add_tree})
     );
 
     wire [ROWS*FILES*SUM-1:0] sums;
@@ -62,7 +59,7 @@ module lw_array #(
     generate
         for (r = 0; r < INPUTS; r = r + 1) begin : g_input
             for (c = 0; c < COLS; c = c + 1) begin : g_transform
-                lw_input_transform #(.MULTS(MULTS), .PLACES(PLACES), .IN(ACTIVATION), .WIDE(DATA), .OUT(DATA)) u_input (
+                lw_input_transform #(.MULTS(MULTS), .PLACES(PLACES), .IN(ACTIVATION), .OUT(DATA)) u_input (
                     .mode, .part, .in(elements[(r*COLS+c)*PLACES*ACTIVATION+:PLACES*ACTIVATION]),
                     .out(coordinates[(r*FILES+c*MULTS)*DATA+:MULTS*DATA])
                 );
@@ -75,7 +72,7 @@ module lw_array #(
                 wire [MULTS-1:0] adds = add_tree ? MULTS'(multiplies[0]) : multiplies;
                 assign updates[r*FILES+c*MULTS+:MULTS] = adds;
                 lw_pe #(.MULTS(MULTS), .DATA(DATA), .WEIGHT(WEIGHT), .SUM(SUM), .STAGES(STAGES)) u_pe (
-                    .clk, .tree(to_tree), .works(works[r*FILES+c*MULTS+:MULTS]),
+                    .clk, .tree, .works(works[r*FILES+c*MULTS+:MULTS]),
                     .data(data[((OWN_INPUTS != 0 ? r : 0)*FILES+c*MULTS)*DATA+:MULTS*DATA]),
                     .weights(weights[r*MULTS*WEIGHT+:MULTS*WEIGHT]), .products
                 );

@@ -3,7 +3,8 @@
 module lw_behind #(
     parameter int BITS = 1,
     parameter int STAGES = 1,
-    parameter int MORE = 0
+    parameter int MORE = 0,
+    parameter int DEPTHS = -1   // bit n: there may be n more
 ) (
     input  logic            clk,
     input  logic            fresh,  // `in` is another than in the cycle before
@@ -29,6 +30,6 @@ module lw_behind #(
             assign at[BITS*(i+1)+:BITS] = held;
         end
     endgenerate
-    lw_pick #(.WORDS(MORE + 1), .BITS(BITS)) u_last (.which(16'(more)), .words(at[BITS*ALL+BITS-1:BITS*STAGES]), .picked(out));
+    lw_depth #(.BITS(BITS), .MOST(MORE), .DEPTHS(DEPTHS)) u_depth (.depth(more), .at(at[BITS*ALL+BITS-1:BITS*STAGES]), .out);
     wire unused = is_new[ALL];
 endmodule

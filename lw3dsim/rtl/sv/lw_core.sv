@@ -25,6 +25,10 @@ module lw_core #(
     parameter int WEIGHT_WORDS = 1024,
     parameter int WEIGHT_STAGED = 16,    // of a row
     parameter int REACH = 3,             // words of the patch in which lanes find inputs at one time
+    parameter int NEAR = 3,              // in which a group of elements finds them
+    parameter int GROUPS = 1,            // of what lanes take
+    parameter int GROUP = 4,             // elements of one
+    parameter int WINDOW = 1,            // places in windows, but for the first
     parameter int GRAIN = 8,             // bits, of which widths of weights and words are multiples
     parameter int OFMAP_WORD = 64,
     parameter int OFMAP_WORDS = 1024,
@@ -46,7 +50,10 @@ module lw_core #(
     parameter int STAGED_GRAIN = 64,     // bits, of which words that are staged of either are multiples
     parameter int INNER_COUNT = 16,      // bits of what is counted along their axes
     parameter int IN_STAGES = 0,         // of the transforms, at most
-    parameter int OUT_STAGES = 0
+    parameter int OUT_STAGES = 0,
+    parameter int IN_DEPTHS = 1,         // bit n: there are layers, or groups, with so many
+    parameter int OUT_DEPTHS = 1,
+    parameter int BOTH_DEPTHS = 1        // of both together
 ) (
     input  logic                   dma_clk,
     input  logic                   pause,   // DMA has the only port of a buffer in this cycle
@@ -169,7 +176,7 @@ module lw_core #(
     wire [15:0] in_tiles, in_cycles, kernel_tiles, kernel_cycles;
     lw_modes u_modes (
         .mode, .passes, .each(), .per_col(tiles_col), .size(), .in_tiles, .in_cycles, .out_tiles(), .out_cycles(),
-        .kernel_tiles, .kernel_cycles, .used(), .lane(), .coordinate(), .at_t(), .at_h(), .at_w()
+        .kernel_tiles, .kernel_cycles, .used(), .lane()
     );
 
     wire feed_start, feed_bank, feed_set, feed_opens, feed_busy, feed_last;
@@ -350,53 +357,72 @@ module lw_core #(
     wire comes_inner;
     wire [STAGED_BITS-1:0] staged_word;
     wire [PATCH_BITS-1:0] patch;
-    localparam int TAKEN = (PLACES * (ONCHIP != 0 ? PLAIN : WEIGHT) + GRAIN - 1) / GRAIN;
-    wire [ROWS*TAKEN*GRAIN-1:0] kernels;
     lw_staging #(.WORD(STAGED_GRAIN), .WORDS(PATCH_BITS / STAGED_GRAIN), .EACH(OF_IFMAP), .OTHER(OF_INNER)) u_patch (
         .clk, .write(patch_comes), .half(patch_set), .other(comes_inner), .number(patch_which), .data(staged_word),
         .read_set(go_set), .held(patch)
     );
-    lw_kernels #(.ROWS(ROWS), .WORD(WEIGHT_WORD), .WORDS(WEIGHT_STAGED), .GRAIN(GRAIN), .TAKEN(TAKEN)) u_kernels (
-        .clk, .write(weight_comes), .half(weight_set), .number(weight_which), .loading(weight_of_row), .data(weight_word),
-        .read_set(go_set), .of_row(go_of_row), .at_tap(go_tap), .taken(kernels)
-    );
-
-    wire [7:0] go_tiles_col;
-    wire [PLACES-1:0]   tile_used;
-    wire [8*PLACES-1:0] tile_lane, tile_coordinate, tile_t, tile_h, tile_w;
-    lw_modes u_modes_go (
-        .mode(go_mode), .passes(), .each(), .per_col(go_tiles_col), .size(), .in_tiles(), .in_cycles(), .out_tiles(),
-        .out_cycles(), .kernel_tiles(), .kernel_cycles(), .used(tile_used), .lane(tile_lane),
-        .coordinate(tile_coordinate), .at_t(tile_t), .at_h(tile_h), .at_w(tile_w)
-    );
     wire [INPUTS*COLS*PLACES*ACTIVATION-1:0] elements;
-    wire [ROWS*MULTS*WEIGHT-1:0] taken_weights;
-    wire [ROWS*FILES-1:0] taken_works;
     lw_operands #(
-        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACES(PLACES), .ACTIVATION(ACTIVATION), .WEIGHT(WEIGHT),
-        .WORD(IFMAP_WORD), .STAGED(PATCH_WORDS), .REACH(REACH), .AT(AT), .TAKEN(TAKEN * GRAIN), .OWN_INPUTS(OWN_INPUTS),
-        .PLAIN(PLAIN), .ONCHIP(ONCHIP), .TILED(TILED)
+        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACES(PLACES), .ACTIVATION(ACTIVATION), .WORD(IFMAP_WORD),
+        .STAGED(PATCH_WORDS), .REACH(REACH), .NEAR(NEAR), .GROUPS(GROUPS), .GROUP(GROUP), .WINDOW(WINDOW), .AT(AT),
+        .OWN_INPUTS(OWN_INPUTS)
     ) u_operands (
-        .clk, .go, .tree(go_tree), .mode(go_mode), .part(go_part), .per_col(go_tiles_col), .used(tile_used), .lane(tile_lane),
-        .coordinate(tile_coordinate), .at_t(tile_t), .at_h(tile_h), .at_w(tile_w), .places(go_places),
-        .window(go_window), .grouped(go_grouped), .channels(go_channels), .working(go_working), .rows(go_rows),
-        .patch((IFMAP_WORD*PATCH_WORDS)'(patch)),
-        .kernels, .data(elements), .weights(taken_weights), .works(taken_works)
+        .clk, .tree(go_tree), .mode(go_mode), .places(go_places), .window(go_window), .grouped(go_grouped),
+        .patch((IFMAP_WORD*PATCH_WORDS)'(patch)), .data(elements)
     );
 
-    wire add_first, made_bank, made_first, add_bank, from_tree;
-    wire [PLACE_BITS-1:0] add_depth, made_depth;
-    wire [7:0] from_part, from_mode;
+    // Weights wait in front of their files, word by word, while inputs are transformed: a word is smaller than operands.
+    wire late_comes, late_write_set;
+    wire [15:0] late_which, late_row_loads;
+    wire [WEIGHT_WORD-1:0] late_word;
+    lw_taps #(.BITS(34 + WEIGHT_WORD), .STAGES(IN_STAGES), .DEPTHS(IN_DEPTHS)) u_weights_wait (
+        .clk, .stages(in_stages), .in({weight_comes, weight_set, weight_which, weight_of_row, weight_word}),
+        .out({late_comes, late_write_set, late_which, late_row_loads, late_word})
+    );
+    wire late_go, late_set, late_tree;
+    wire [7:0] late_part, late_mode;
+    wire [15:0] late_tap, late_of_row, late_channels, late_working, late_rows;
+    lw_taps #(.BITS(19 + 16*5), .STAGES(IN_STAGES), .DEPTHS(IN_DEPTHS)) u_rows_wait (
+        .clk, .stages(in_stages),
+        .in({go, go_set, go_tree, go_part, go_mode, go_tap, go_of_row, go_channels, go_working, go_rows}),
+        .out({late_go, late_set, late_tree, late_part, late_mode, late_tap, late_of_row, late_channels, late_working, late_rows})
+    );
+    localparam int TAKEN = (PLACES * (ONCHIP != 0 ? PLAIN : WEIGHT) + GRAIN - 1) / GRAIN;
+    wire [ROWS*TAKEN*GRAIN-1:0] kernels;
+    lw_kernels #(.ROWS(ROWS), .WORD(WEIGHT_WORD), .WORDS(WEIGHT_STAGED), .GRAIN(GRAIN), .TAKEN(TAKEN)) u_kernels (
+        .clk, .write(late_comes), .half(late_write_set), .number(late_which), .loading(late_row_loads), .data(late_word),
+        .read_set(late_set), .of_row(late_of_row), .at_tap(late_tap), .taken(kernels)
+    );
+    wire [7:0] late_tiles_col;
+    wire [PLACES-1:0]   tile_used;
+    wire [8*PLACES-1:0] tile_lane;
+    lw_modes u_modes_late (
+        .mode(late_mode), .passes(), .each(), .per_col(late_tiles_col), .size(), .in_tiles(), .in_cycles(), .out_tiles(),
+        .out_cycles(), .kernel_tiles(), .kernel_cycles(), .used(tile_used), .lane(tile_lane)
+    );
+    wire [ROWS*MULTS*WEIGHT-1:0] weights;
     /* verilator lint_off UNUSEDSIGNAL */  // watched by test benches
     wire [ROWS*FILES-1:0] works, updates;
     /* verilator lint_on UNUSEDSIGNAL */
-    lw_delay #(.BITS(17), .STAGES(1)) u_tree (
-        .clk, .in({go_tree, go_part, go_mode}), .out({from_tree, from_part, from_mode})
+    lw_rows #(
+        .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PLACES(PLACES), .WEIGHT(WEIGHT), .TAKEN(TAKEN * GRAIN), .PLAIN(PLAIN),
+        .ONCHIP(ONCHIP), .TILED(TILED)
+    ) u_rows (
+        .clk, .go(late_go), .tree(late_tree), .mode(late_mode), .part(late_part), .per_col(late_tiles_col), .used(tile_used),
+        .lane(tile_lane), .channels(late_channels), .working(late_working), .rows(late_rows), .kernels, .weights,
+        .works
+    );
+
+    wire add_first, made_bank, made_first, add_bank, to_tree;
+    wire [PLACE_BITS-1:0] add_depth, made_depth;
+    wire [7:0] from_part, from_mode;
+    lw_delay #(.BITS(17), .STAGES(1)) u_operand (
+        .clk, .in({late_tree, go_part, go_mode}), .out({to_tree, from_part, from_mode})
     );
     lw_delay #(.BITS(2 + PLACE_BITS), .STAGES(STAGES + 1)) u_made (
         .clk, .in({go_bank, go_first, go_depth}), .out({made_bank, made_first, made_depth})
     );
-    lw_taps #(.BITS(2 + PLACE_BITS), .STAGES(IN_STAGES)) u_add (
+    lw_taps #(.BITS(2 + PLACE_BITS), .STAGES(IN_STAGES), .DEPTHS(IN_DEPTHS)) u_add (
         .clk, .stages(in_stages), .in({made_bank, made_first, made_depth}), .out({add_bank, add_first, add_depth})
     );
 
@@ -418,8 +444,7 @@ module lw_core #(
     wire [23:0] leaving_size;
     lw_modes u_modes_leaving (
         .mode(leaving_mode), .passes(leaving_passes), .each(), .per_col(leaving_col), .size(leaving_size), .in_tiles(),
-        .in_cycles(), .out_tiles, .out_cycles, .kernel_tiles(), .kernel_cycles(), .used(), .lane(), .coordinate(),
-        .at_t(), .at_h(), .at_w()
+        .in_cycles(), .out_tiles, .out_cycles, .kernel_tiles(), .kernel_cycles(), .used(), .lane()
     );
     wire [15:0] leaving_lanes = leaving_tree ? 16'(COLS) :
                                 leaving_mode != 8'd0 ? 16'(COLS) * 16'(leaving_col) : 16'(FILES);
@@ -451,7 +476,7 @@ module lw_core #(
         .clk, .in({drain_takes && !rst, drain_from_bank, drain_part, leaving_mode, drain_place[PLACE_BITS-1:0]}),
         .out(reads_soon)
     );
-    lw_taps #(.BITS(READ_BITS), .STAGES(IN_STAGES)) u_reads (
+    lw_taps #(.BITS(READ_BITS), .STAGES(IN_STAGES), .DEPTHS(IN_DEPTHS)) u_reads (
         .clk, .stages(in_stages), .in(reads_soon), .out(reads)
     );
     wire read_takes, read_bank;
@@ -460,7 +485,7 @@ module lw_core #(
     assign {read_takes, read_bank, read_part, read_mode, read_place} = reads;
     lw_modes u_modes_read (
         .mode(read_mode), .passes(read_passes), .each(), .per_col(), .size(), .in_tiles(), .in_cycles(), .out_tiles(),
-        .out_cycles(), .kernel_tiles(), .kernel_cycles(), .used(), .lane(), .coordinate(), .at_t(), .at_h(), .at_w()
+        .out_cycles(), .kernel_tiles(), .kernel_cycles(), .used(), .lane()
     );
 
     // How means are made stays, by number of values; which it is follows the words.
@@ -479,11 +504,15 @@ module lw_core #(
                 lw_delay #(.BITS(WHICH), .STAGES(LATENCY + 1 + STAGES)) u_soon (
                     .clk, .in(leaving[16*F_DIVISION+:WHICH]), .out(soon)
                 );
-                lw_taps #(.BITS(WHICH), .STAGES(IN_STAGES)) u_then (.clk, .stages(in_stages), .in(soon), .out(then));
+                lw_taps #(.BITS(WHICH), .STAGES(IN_STAGES), .DEPTHS(IN_DEPTHS)) u_then (
+                    .clk, .stages(in_stages), .in(soon), .out(then)
+                );
                 lw_taps #(.BITS(WHICH), .STAGES(PARTS - 1)) u_late (
                     .clk, .stages(leaving_passes - 8'd1), .in(then), .out(late)
                 );
-                lw_taps #(.BITS(WHICH), .STAGES(OUT_STAGES)) u_which (.clk, .stages(out_stages), .in(late), .out(which));
+                lw_taps #(.BITS(WHICH), .STAGES(OUT_STAGES), .DEPTHS(OUT_DEPTHS)) u_which (
+                    .clk, .stages(out_stages), .in(late), .out(which)
+                );
             end else begin : g_one
                 assign which = '0;
             end
@@ -514,13 +543,13 @@ module lw_core #(
              leaving[16*F_FLAGS+B_OPENS]}),
         .out(writes_soon)
     );
-    lw_taps #(.BITS(PICK_BITS + OUT_BITS), .STAGES(IN_STAGES)) u_writes_then (
+    lw_taps #(.BITS(PICK_BITS + OUT_BITS), .STAGES(IN_STAGES), .DEPTHS(IN_DEPTHS)) u_writes_then (
         .clk, .stages(in_stages), .in(writes_soon), .out(writes_then)
     );
     lw_taps #(.BITS(PICK_BITS + OUT_BITS), .STAGES(PARTS - 1)) u_writes_late (
         .clk, .stages(leaving_passes - 8'd1), .in(writes_then), .out(writes_late)
     );
-    lw_taps #(.BITS(OUT_BITS), .STAGES(OUT_STAGES)) u_writes (
+    lw_taps #(.BITS(OUT_BITS), .STAGES(OUT_STAGES), .DEPTHS(OUT_DEPTHS)) u_writes (
         .clk, .stages(out_stages), .in(writes_late[OUT_BITS-1:0]), .out(writes)
     );
 
@@ -551,11 +580,11 @@ module lw_core #(
     lw_array #(
         .ROWS(ROWS), .COLS(COLS), .MULTS(MULTS), .PARTS(PARTS), .OUTS(OUTS), .PLACE_BITS(PLACE_BITS),
         .OWN_INPUTS(OWN_INPUTS), .ACTIVATION(ACTIVATION), .DATA(DATA), .WEIGHT(WEIGHT), .SUM(SUM), .RESULT(RESULT),
-        .STAGES(STAGES), .IN_STAGES(IN_STAGES)
+        .STAGES(STAGES), .IN_STAGES(IN_STAGES), .IN_DEPTHS(IN_DEPTHS)
     ) u_array (
-        .clk, .mode(from_mode), .read_mode, .in_stages, .passes(read_passes), .tree(from_tree), .part(from_part), .elements,
-        .taken_weights, .taken_works, .add_bank, .add_first, .add_place(add_depth), .read_takes, .read_bank,
-        .read_part, .read_place, .works, .updates, .results(results_of_depth)
+        .clk, .mode(from_mode), .read_mode, .in_stages, .passes(read_passes), .tree(to_tree), .part(from_part), .elements,
+        .weights, .works, .add_bank, .add_first, .add_place(add_depth), .read_takes, .read_bank, .read_part, .read_place,
+        .updates, .results(results_of_depth)
     );
 
     // The lanes of the vector unit take operands from where rounds are staged, as late as products are added.
@@ -572,7 +601,7 @@ module lw_core #(
             lw_groups_made #(
                 .LANES(VECTOR_LANES), .ELEMENT(ACTIVATION), .BITS(RESULT), .PICKED(PICKED), .LATENCY(LATENCY),
                 .STAGES(STAGES), .PRODUCTS(PRODUCTS), .TRG(TRG), .SUMMED(DIVIDED > ACTIVATION ? DIVIDED : ACTIVATION + 1),
-                .MORE(INNER != 0 ? IN_STAGES + OUT_STAGES : 0)
+                .MORE(INNER != 0 ? IN_STAGES + OUT_STAGES : 0), .DEPTHS(BOTH_DEPTHS)
             ) u_made (
                 .clk, .more(in_stages + out_stages), .kind(now[16*F_VECTOR+:3]), .opens(now[16*F_FLAGS+B_OPENS]),
                 .closes(now[16*F_FLAGS+B_CLOSES]), .count(now[16*F_OUTPUTS+:16]), .go, .go_bank, .go_first,
@@ -589,8 +618,7 @@ module lw_core #(
     wire [23:0] pick_size;
     lw_modes u_modes_pick (
         .mode(pick_mode), .passes(), .each(pick_each), .per_col(pick_col), .size(pick_size), .in_tiles(), .in_cycles(),
-        .out_tiles(), .out_cycles(), .kernel_tiles(), .kernel_cycles(), .used(), .lane(), .coordinate(), .at_t(),
-        .at_h(), .at_w()
+        .out_tiles(), .out_cycles(), .kernel_tiles(), .kernel_cycles(), .used(), .lane()
     );
     // Outputs are picked first, and pass the stages of the transforms and what divides them behind: there they are fewest.
     localparam int ROW = ROWS > 1 ? $clog2(ROWS) : 1;
@@ -606,7 +634,7 @@ module lw_core #(
         .tiles_w(pick_tiles_w), .tiles_h(pick_tiles_h), .tiles_t(pick_tiles_t), .size(pick_size), .left(pick_left),
         .results(results_of_depth), .picked(collected), .rows(collected_rows)
     );
-    lw_taps #(.BITS(PICKED*(RESULT + ROW)), .STAGES(OUT_STAGES)) u_picked (
+    lw_taps #(.BITS(PICKED*(RESULT + ROW)), .STAGES(OUT_STAGES), .DEPTHS(OUT_DEPTHS)) u_picked (
         .clk, .stages(out_stages), .in({collected_rows, collected}), .out({from_rows, scaled})
     );
     genvar q;
@@ -643,13 +671,13 @@ module lw_core #(
             lw_delay #(.BITS(9), .STAGES(LATENCY + 1 + STAGES)) u_soon (
                 .clk, .in(sums_out ? 9'd0 : leaving[16*F_TABLE+:9]), .out(table_soon)
             );
-            lw_taps #(.BITS(9), .STAGES(IN_STAGES)) u_then (
+            lw_taps #(.BITS(9), .STAGES(IN_STAGES), .DEPTHS(IN_DEPTHS)) u_then (
                 .clk, .stages(in_stages), .in(table_soon), .out(table_then)
             );
             lw_taps #(.BITS(9), .STAGES(PARTS - 1)) u_late (
                 .clk, .stages(leaving_passes - 8'd1), .in(table_then), .out(table_late)
             );
-            lw_taps #(.BITS(9), .STAGES(OUT_STAGES)) u_which (
+            lw_taps #(.BITS(9), .STAGES(OUT_STAGES), .DEPTHS(OUT_DEPTHS)) u_which (
                 .clk, .stages(out_stages), .in(table_late), .out(table_now)
             );
             wire [7:0] which = table_now[7:0];
@@ -740,7 +768,9 @@ module lw_core #(
             wire [1:0]  keep_axis;
             logic is_leaving;
             always_ff @(posedge clk) is_leaving <= drain_start;
-            lw_behind #(.BITS(KEEP), .STAGES(LATENCY + 1 + STAGES), .MORE(IN_STAGES + OUT_STAGES)) u_keep (
+            lw_behind #(
+                .BITS(KEEP), .STAGES(LATENCY + 1 + STAGES), .MORE(IN_STAGES + OUT_STAGES), .DEPTHS(BOTH_DEPTHS)
+            ) u_keep (
                 .clk, .fresh(is_leaving), .more(in_stages + out_stages),
                 .in({leaving[16*F_KEEP_TAG+:16], leaving[16*F_KEEP_RUNS+:3], leaving[16*F_KEEP_AXIS+:2], leaving_counts,
                      leaving_steps}), .out(keep)
@@ -749,7 +779,7 @@ module lw_core #(
             wire [23:0] out_size;
             lw_modes u_modes_out (
                 .mode(out_mode), .passes(), .each(), .per_col(), .size(out_size), .in_tiles(), .in_cycles(), .out_tiles(),
-                .out_cycles(), .kernel_tiles(), .kernel_cycles(), .used(), .lane(), .coordinate(), .at_t(), .at_h(), .at_w()
+                .out_cycles(), .kernel_tiles(), .kernel_cycles(), .used(), .lane()
             );
             wire [PICKED*PLACE-1:0] kept_at;
             wire [PICKED-1:0] kept_laps;

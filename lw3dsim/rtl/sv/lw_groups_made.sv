@@ -10,7 +10,8 @@ module lw_groups_made #(
     parameter int PRODUCTS = 1,
     parameter int TRG = 1,
     parameter int SUMMED = 16,
-    parameter int MORE = 0       // of transforms that layers of a fused group have, at most
+    parameter int MORE = 0,      // of transforms that layers of a fused group have, at most
+    parameter int DEPTHS = -1    // bit n: they may have n
 ) (
     input  logic                     clk,
     input  logic [7:0]               more,     // of these, those that there are
@@ -46,7 +47,7 @@ module lw_groups_made #(
     lw_delay #(.BITS(24 + LANES*ELEMENT), .STAGES(STAGES + 1)) u_operand (
         .clk, .in({go && go_kind != 3'd0, go_bank, go_first, go_kind, go_opens, go_closes, go_count, operand}), .out(soon)
     );
-    lw_taps #(.BITS(24 + LANES*ELEMENT), .STAGES(MORE)) u_later (
+    lw_taps #(.BITS(24 + LANES*ELEMENT), .STAGES(MORE), .DEPTHS(DEPTHS)) u_later (
         .clk, .stages(more), .in(soon),
         .out({works, bank, operates_first, on_kind, on_opens, on_closes, on_count, taken})
     );

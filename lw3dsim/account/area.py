@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Annotated
 from lw3dsim.account.built import addresses, collector, control, tile_places, tree_adders
 from lw3dsim.account.fusing import chosen, fusing
 from lw3dsim.account.outputs import Widths, output_transform
+from lw3dsim.account.transforming import column_coordinates, columns, depths_of, input_stages, tile_choices
 from lw3dsim.account.vector import vector_unit
 from lw3dsim.base.caches import kept
 from lw3dsim.base.records import Amount, Breakdown, figure
-from lw3dsim.machine.near import kernel_words, patch_words, reach_words
+from lw3dsim.machine.near import groups_of, kernel_words, patch_words, word_bits
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.sram import buffers
 from lw3dsim.technology.structures import accumulator_file, structure
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
@@ -91,6 +92,10 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
 
     accumulators, trees = accumulator_file(arch, register), arch.multipliers // arch.places("input_channels")
     own = any(p.structure == "grouped" for p in multiplying)
+    # Every column has transforms for its tiles, for those of all rows where these take fast algorithms of their own.
+    many = columns(arch, own_inputs=any(p.structure == "grouped" for p in winograd))
+    tiles = max((many * column_coordinates(arch, p.algorithm) for p in winograd), default=0)
+    depths = depths_of(problems)
     return {
         "multipliers": arch.multipliers * arithmetic(arch.tech, "mult", quantity, data, weight),
         "adder_trees": sum(many * add(bits) for bits, many in tree_adders(arch, data + weight).items())
@@ -98,16 +103,17 @@ def _logic(arch: Accelerator, problems: Collection[Problem], quantity: Quantity)
         "accumulators": trees
         * (add(register) + BANKS * (accumulators.area_um2 if quantity == "area_um2" else accumulators.leakage_uw)),
         "operand_registers": array_flip_flops(arch, data, weight, own_inputs=own)
-        * arithmetic(arch.tech, "register", quantity, 1),
-        "staging": _staging(arch, weight, quantity, own_inputs=own),
-        "input_transform": adders("input_adds", arch.input_coords_per_cycle, data),
+        * arithmetic(arch.tech, "register", quantity, 1)
+        + input_stages(arch, depths, data, quantity, own_inputs=own),
+        "staging": _staging(arch, weight, winograd, quantity, own_inputs=own),
+        "input_transform": adders("input_adds", max(arch.input_coords_per_cycle, tiles), data),
         "weight_transform": adders("weight_adds", arch.weight_coords_per_cycle, weight) if onchip else 0.0,
         "output_transform": output_transform(
             arch, winograd, widths, quantity, also_direct=len(winograd) < len(problems)
         ),
         "collector": _collector(arch, multiplying, quantity),
         "vector": vector_unit(arch, problems, quantity),
-        "control": control(arch, quantity) + fusing(arch, quantity),
+        "control": control(arch, quantity, depths) + fusing(arch, quantity, depths),
     }
 
 
@@ -137,32 +143,34 @@ def side_mm(arch: Accelerator) -> float:
 
 def corner_turn_bits(arch: Accelerator) -> int:
     """Return the bits of both tiles of the corner turn of the DMA: words of the input port, a block of channels."""
-    return SETS * arch.dram.channel_block * _word_bits(arch)
+    return SETS * arch.dram.channel_block * word_bits(arch)
 
 
-def _word_bits(arch: Accelerator) -> int:
-    """Return the bits of the whole elements in a word of the input port, of one at least."""
-    bits = arch.precision.activation_bits
-    return max(arch.buffers.ifmap_port_bytes * 8 // bits, 1) * bits
-
-
-def _staging(arch: Accelerator, weight_bits: int, quantity: Quantity, *, own_inputs: bool) -> float:
+def _staging(
+    arch: Accelerator, weight_bits: int, fast: Sequence[Problem], quantity: Quantity, *, own_inputs: bool
+) -> float:
     """Return both sets of files, what finds inputs in them, and both tiles of the corner turn.
 
-    Of the words of a patch those near all lanes are chosen, of these every lane's own.
+    Of the words of a patch those near all lanes are chosen, or those near each group of elements, of these every
+    element's own.
     """
     bits, lanes = arch.precision.activation_bits, arch.input_lanes
     rows_of_weights = arch.multipliers // arch.places("tiles") // arch.pe.mults_per_pe
     of_weights = rows_of_weights * kernel_words(arch, weight_bits) * 8 * arch.buffers.weight_port_bytes
     held = SETS * (lanes * arch.staging_room * bits + of_weights)
-    near, word = reach_words(arch, own_inputs=own_inputs), _word_bits(arch)
-    beyond = max(patch_words(arch) - near, 0) * word
+    groups, word = groups_of(arch, (p.algorithm for p in fast), own_inputs=own_inputs), word_bits(arch)
+    near = groups.reach
+    chooses = (
+        tile_choices(arch, fast, weight_bits, quantity, own_inputs=own_inputs)
+        if fast
+        else max(patch_words(arch) - near, 0) * word * structure(arch.tech, "multiplexer", quantity)
+    )
     # Elements of all rows side by side take one more in each of the halving steps.
     beside = (arch.places("output_channels") - 1) * bits * (near * word // bits - 1).bit_length() if own_inputs else 0
     return (
         held * structure(arch.tech, "flip_flop_file", quantity)
-        + lanes * (near * word + beside) / 8 * structure(arch.tech, "selector", quantity)
-        + beyond * structure(arch.tech, "multiplexer", quantity)
+        + groups.many * groups.size * (near * word + beside) / 8 * structure(arch.tech, "selector", quantity)
+        + chooses
         + chosen(arch, quantity)
         + 2 * lanes * addresses(arch.tech, quantity)
         + corner_turn_bits(arch) * arithmetic(arch.tech, "register", quantity, 1)

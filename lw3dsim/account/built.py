@@ -14,6 +14,7 @@ from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.structures import clock_pj, structure
 
 if TYPE_CHECKING:
+    from lw3dsim.account.transforming import Depths
     from lw3dsim.describe.accelerator import Accelerator, Tech
     from lw3dsim.machine.problem import Problem
     from lw3dsim.technology.arithmetic import Quantity
@@ -52,13 +53,14 @@ def control_flip_flops(arch: Accelerator) -> int:
     return CONTROL_COUNTED + CONTROL_BESIDE * max(arch.pe.pipeline_stages - 1, 0)
 
 
-def control(arch: Accelerator, quantity: Quantity) -> float:
-    """Return the area or the leakage of the controller."""
+def control(arch: Accelerator, quantity: Quantity, depths: Depths) -> float:
+    """Return the area or the leakage of the controller, with what goes beside transforms so deep."""
     held = CONTROL_HELD + control_flip_flops(arch)
     return (
         held * arithmetic(arch.tech, "register", quantity, 1)
         + counting(arch.tech, quantity, CONTROL_COUNTED, held=False)
         + CONTROL_PRODUCTS * arithmetic(arch.tech, "mult", quantity, CONTROL_BITS, CONTROL_BITS)
+        + CONTROL_BESIDE * depths.beside(arch.tech, quantity)
     )
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.built import counting
+from lw3dsim.account.transforming import registers
 from lw3dsim.base.caches import kept
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.structures import structure
 
 if TYPE_CHECKING:
+    from lw3dsim.account.transforming import Depths
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.technology.arithmetic import Quantity
 
@@ -37,8 +39,11 @@ WORD_COUNTS, WORD_PLACES = 11, 15
 TAG_BITS = 16
 
 
-def fusing(arch: Accelerator, quantity: Quantity) -> float:
-    """Return the area or the leakage of what an accelerator has to fuse layers, but for `chosen`; 0 where it can't."""
+def fusing(arch: Accelerator, quantity: Quantity, depths: Depths) -> float:
+    """Return the area or the leakage of what an accelerator has to fuse layers, but for `chosen`; 0 where it can't.
+
+    Where results go is said as much later as transforms are deep.
+    """
     if not arch.buffers.can_fuse:
         return 0.0
     tech = arch.tech
@@ -47,7 +52,9 @@ def fusing(arch: Accelerator, quantity: Quantity) -> float:
     held += (KEPT_HELD + max(arch.pe.pipeline_stages - 1, 0)) * kept_bits
     rings = RINGS_ADDITIONS * arithmetic(tech, "add", quantity, RINGS_BITS)
     rings += RINGS_CHOICES * RINGS_BITS * structure(tech, "multiplexer", quantity)
-    return held * arithmetic(tech, "register", quantity, 1) + rings + placing(arch, quantity) + finding(arch, quantity)
+    later = kept_bits * registers(tech, quantity, depths.both)
+    held_all = held * arithmetic(tech, "register", quantity, 1)
+    return held_all + later + rings + placing(arch, quantity) + finding(arch, quantity)
 
 
 def placing(arch: Accelerator, quantity: Quantity) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.account.built import counting, finishing, picked
 from lw3dsim.account.events import constant_mults
+from lw3dsim.account.transforming import depths_of, registers
 from lw3dsim.base.caches import kept
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.structures import structure
@@ -156,6 +157,9 @@ def vector_unit(arch: Accelerator, problems: Collection[Problem], quantity: Quan
     bits = max((one.activation_bits for one in vectors), default=arch.precision.activation_bits)
     shared = _waiting(arch, bits) * arithmetic(tech, "register", quantity, 1)
     shared += _packing(arch, wide) * structure(tech, "multiplexer", quantity) + _groups(tech, quantity)
+    if arch.buffers.can_fuse:
+        # Layers of a fused group have a pipeline as deep as its transforms.
+        shared += (lanes * bits + BESIDE) * registers(tech, quantity, depths_of(problems).both)
     leaving = min(lanes, picked(arch, wide)) * _leaving(vectors, tech, quantity, wide, bits)
     return shared + leaving + lanes * lane(problems, tech, quantity, wide, bits)
 

@@ -23,6 +23,7 @@ from lw3dsim.describe.workload import Conv3d, Shape, Trg
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.dram.power import DramCounts, DramEnergy, summed
 from lw3dsim.engine.run import simulate_schedule
+from lw3dsim.machine.near import far_words, groups_of, patch_words
 from lw3dsim.machine.problem import side_by_side
 from lw3dsim.network.runs import run_work
 from lw3dsim.schedule.build import build_schedule
@@ -295,7 +296,8 @@ def test_area_of_transforms_is_adders_per_coordinate_at_their_rate():
     found = area_mm2(arch, [DIRECT, WINOGRAD, conv(4, 3, (4, 4, 4), (3, 1, 1), ARCH, "hfa")])
     # Of F(2x2,3x3): 32, 21 and 24 additions for 16 coordinates; of F(2,3) 4, 3 and 4 for 4: fewer.
     add_10, add_12 = 10 * ADDER, 12 * ADDER
-    assert found["input_transform"] == pytest.approx(32 / 16 * 5 * add_10 * 1e-6)
+    # Each of two columns has a transform of whole tiles.
+    assert found["input_transform"] == pytest.approx(32 / 16 * 2 * 16 * add_10 * 1e-6)
     assert found["weight_transform"] == pytest.approx(21 / 16 * 3 * add_12 * 1e-6)
     # Multipliers are as wide as the widest of each operand.
     assert found["multipliers"] == pytest.approx(4 * 120 * PRODUCT * 1e-6)
@@ -326,6 +328,61 @@ def test_outputs_are_divided_by_the_odd_part_of_their_scales():
     # Six tiles of F(4,3), of 10 additions each, are one of F(4x4,3x3) along W.
     assert sum(many for _, many in one.additions) == 6 * 10
     assert sum(many for _, many in both.additions) == (6 + 4) * 10
+
+
+def test_transforms_of_a_faster_rate_have_more_adders():
+    arch = machine("transforms.input_coords_per_cycle=50")
+    assert area_mm2(arch, [WINOGRAD])["input_transform"] == pytest.approx(32 / 16 * 50 * 10 * ADDER * 1e-6)
+
+
+def test_rows_that_transform_inputs_of_their_own_have_a_transform_each():
+    arch = machine("pe.rows=8")
+    one, many = (
+        area_mm2(arch, [conv(8, 8, (1, 4, 4), (1, 3, 3), arch, "hfa", groups=groups)])["input_transform"]
+        for groups in (1, 8)
+    )
+    assert many == pytest.approx(8 * one)
+
+
+def test_operands_and_what_is_said_of_them_wait_as_long_as_transforms_are_deep():
+    arch = machine("buffers.intermediate_share=0")
+    direct, fast = (area_mm2(arch, [one]) for one in (DIRECT, WINOGRAD))
+    # F(2x2,3x3) has two adders behind each other in front of the array, and four behind it. A register in each, and a
+    # selector of whether a layer passes them: of an operand of 10 bits for each of 2 columns, of a word of weights of
+    # 32 bits with 34 beside, of 99 bits that say what rows work on.
+    assert (WINOGRAD.algorithm.stages("BT"), WINOGRAD.algorithm.stages("AT")) == (2, 4)
+    waiting = (2 * 10 + 32 + 34 + 99) * (2 * FLIP_FLOP + MUX)
+    around = (2 * 10 + 2 * 12 + 4) * FLIP_FLOP
+    assert fast["operand_registers"] == pytest.approx((around + waiting) * 1e-6)
+    # What the drain says goes beside both.
+    beside = 250 * ((2 + 4) * FLIP_FLOP + 2 * MUX)
+    assert fast["control"] - direct["control"] == pytest.approx(beside * 1e-6)
+    # Layers that can be fused have either, or none, each of a group the deepest of it: 2, 4 or 6 registers.
+    direct, fast = (area_mm2(ARCH, [one]) for one in (DIRECT, WINOGRAD))
+    kept = (21 + 10 * 10 + 23 * 18) * (6 * FLIP_FLOP + 3 * MUX)
+    assert fast["control"] - direct["control"] == pytest.approx((beside + kept) * 1e-6)
+    # So do the operands of two lanes, and what is said of these.
+    lanes = (2 * 8 + 24) * (6 * FLIP_FLOP + 3 * MUX)
+    assert fast["vector"] - direct["vector"] == pytest.approx(lanes * 1e-6)
+
+
+def test_lanes_of_tiles_choose_words_for_each_group():
+    arch = machine("buffers.intermediate_share=0")
+    direct, fast = (area_mm2(arch, [one])["staging"] for one in (DIRECT, WINOGRAD))
+    # Two columns take 16 elements each in rows of four.
+    groups, size, near = groups_of(arch, [WINOGRAD.algorithm], own_inputs=False)
+    far = far_words(arch, [WINOGRAD], own_inputs=False)
+    words = patch_words(arch)
+    assert (words, far <= words) == (9, True)
+    assert (groups * size >= 2 * 16, size % 4) == (True, 0)
+    chosen = groups * size * near * 4 * SELECTOR + (words - far + groups * (far - near)) * 32 * MUX
+    # An element is added to its lane's place, which is chosen as that one is, and goes to its place in the tile; each
+    # row of the array takes a weight of 12 bits.
+    found = groups * size * (16 * ADDER + 2 * 16 * MUX) + (2 * 16 * 8 + 2 * 12) * MUX
+    plain = 2 * 4 * 4 * SELECTOR + (9 - 4) * 32 * MUX
+    # A row holds weights of 12 bits for those of 8: 64 in 25 words for 17, twice.
+    weights = 2 * 2 * (25 - 17) * 32 * 6.354 / 0.75
+    assert fast - direct == pytest.approx((chosen + found - plain + weights) * 1e-6)
 
 
 def test_without_layers_widths_are_the_declared_ones():

@@ -15,7 +15,7 @@ from lw3dsim.algebra.quotients import division_steps
 from lw3dsim.base.caches import kept
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.structures import clock_pj, structure
-from lw3dsim.transform.outputs import output_unit
+from lw3dsim.transform.outputs import output_unit, scale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,8 +116,8 @@ def scaled_pj(arch: Accelerator, problem: Problem) -> float:
     """Return the pJ of an output that passes the stages of its transform, and is divided; 0 of a direct layer."""
     if not problem.algorithm.is_winograd:
         return 0.0
-    bits, divisors = problem.accumulator_bits, output_unit((problem.algorithm,), arch.pe.mults_per_pe).divisors
-    divided = len(division_steps(divisors)) * arithmetic(arch.tech, "add", "energy_pj", bits)
+    bits, (_, divisor) = problem.accumulator_bits, scale(problem.algorithm)
+    divided = len(division_steps((divisor,))) * arithmetic(arch.tech, "add", "energy_pj", bits)
     return divided + problem.algorithm.stages("AT") * bits * _held_pj(arch)
 
 

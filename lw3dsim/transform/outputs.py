@@ -8,11 +8,11 @@ wires, by odd numbers in subtractions.
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.algebra.networks import Network, Ref
 from lw3dsim.algebra.winograd import common_denominator, integers
+from lw3dsim.base.caches import kept
 
 if TYPE_CHECKING:
     from lw3dsim.transform.algorithms import Algorithm
@@ -51,15 +51,13 @@ class OutputUnit(NamedTuple):
         return taken
 
 
-@cache
+@kept(256)
 def output_unit(algorithms: tuple[Algorithm, ...], mults: int) -> OutputUnit:
     """Return what a PE of so many ``mults`` has for ``algorithms``."""
     places = max((tiles(one, mults) * one.coordinates for one in algorithms), default=0)
     network = Network(places)
     outputs = tuple(tuple(_outputs(network, one, mults)) for one in algorithms)
-    scales = [_scale(one) for one in algorithms]
-    shifts = tuple((scale & -scale).bit_length() - 1 for scale in scales)
-    divisors = tuple(scale >> shift for scale, shift in zip(scales, shifts, strict=True))
+    shifts, divisors = zip(*map(scale, algorithms), strict=True) if algorithms else ((), ())
     return OutputUnit(network, outputs, shifts, divisors)
 
 
@@ -79,7 +77,11 @@ def _outputs(network: Network, algorithm: Algorithm, mults: int) -> list[Output]
     return found
 
 
-def _scale(algorithm: Algorithm) -> int:
-    return math.prod(
+@kept(256)
+def scale(algorithm: Algorithm) -> tuple[int, int]:
+    """Return what outputs are to be divided by: the exponent of a power of two, and an odd number."""
+    whole = math.prod(
         common_denominator(matrix) for form in algorithm.transforms for matrix in (form.BT, form.G, form.AT)
     )
+    shift = (whole & -whole).bit_length() - 1
+    return shift, whole >> shift

@@ -72,11 +72,9 @@ def group_refusal(unit: Unit, work: GroupWork, design: Accelerator) -> str:
     """Return what a core would need for a fused group that it does not do; nothing where it does it."""
     group, machines = work.group, stage_machines(work.group, work.mapping, unit.run.design(design))
     for tensor in range(len(group.stages)):
-        lead, many = leader(group, tensor), len(users(group, tensor))
-        if many > 1 and (lead is None or group.stages[lead].structure != "dense"):
-            return (
-                "is a fused group that adds a tensor which no dense layer reads, or twice: the core has it in one order"
-            )
+        lead = leader(group, tensor)
+        if len(users(group, tensor)) > 1 and lead is not None and group.stages[lead].structure != "dense":
+            return "is a fused group that adds what a layer reads that is not dense: the core has it in one order"
     for layer, stage in zip(unit.layers, group.stages, strict=True):
         moves = not isinstance(layer, IN_PLACE) or (isinstance(layer, Slice) and layer.dim == "channels")
         if moves and not stage.has_weights:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.base.values import replace
+from lw3dsim.map.group.orders import leader
 from lw3dsim.rtl.layers import arrivals, rooms, turns
 from lw3dsim.rtl.layout import blocks_of, picked
 from lw3dsim.rtl.memories import memories
@@ -197,6 +198,16 @@ class GroupMaker(GroupTensors):
                 self.subject.name, f"makes more of what {maker.stage.name} reads than any layer of it looks at"
             )
 
+    def check_adds(self, tensor: int, number: int, at: tuple[int, int, int]) -> None:
+        """Refuse a stage that adds what others add too, and none reads, in another order than these."""
+        if leader(self.subject.group, tensor) is not None:
+            return
+        if self.is_part(tensor, at, number) or len({self.chunk[stage] for stage in self.users[tensor]}) > 1:
+            raise UnfitError(
+                self.subject.name,
+                "adds a tensor twice, in chunks of two sizes or once a part of it: the core has it in one order",
+            )
+
     def elsewhere(self, number: int, chunk: int, at: tuple[int, int, int], place: Place) -> Elsewhere | None:
         """Return where a stage finds the tensor on chip that it adds."""
         tensor = self.subject.group.adds[number]
@@ -210,6 +221,7 @@ class GroupMaker(GroupTensors):
         self.check_store(tensor, number, at)
         kept = self.kept(tensor, at, 0, self.tag(tensor, at, 0), self.bases[tensor])
         window = self.seen(tensor, kept.window, number, at)
+        self.check_adds(tensor, number, at)
         if self.subject.group.stages[self.user[tensor]].has_weights:
             return Elsewhere(Block(kept.base, kept.block, kept.pitch, window), place.n.start, kept.tag)
         begin, wide = kept.base + chunk * kept.pitch, place.n.stop - place.n.start

@@ -117,6 +117,17 @@ class GroupTensors:
         is_ring = tensor in self.rings and axis == self.axis
         return not is_ring and (low[axis], window.extent[axis]) != (first, behind - first)
 
+    def is_part(self, tensor: int, at: tuple[int, int, int], number: int) -> bool:
+        """Return whether a stage looks at a part of what a tile has of a tensor, along an axis that is in its runs."""
+        window, low = self.window(tensor, at)
+        apart, problem = self.makers[number].stage.machine.apart, self.subject.group.stages[number]
+        seen = [looks(problem, axis, *self.made(number, at, axis)) for axis in range(3)]
+        return any(
+            (seen[axis].low, seen[axis].extent) != (low[axis], window.extent[axis])
+            for axis in range(apart, 3)
+            if axis != window.axis
+        )
+
     def seen(self, tensor: int, window: Window | None, number: int, at: tuple[int, int, int]) -> Window | None:
         """Return a window of a tensor as a step of a stage sees it: it begins with what the step looks at."""
         if window is None:

@@ -8,7 +8,7 @@ import pytest
 from core_blocks import drawn_block_group
 from cores import MACHINES, differences
 
-from lw3dsim.map.group.orders import users
+from lw3dsim.map.group.orders import leader, users
 from lw3dsim.network.pipeline import map_prepared, prepare
 from lw3dsim.network.request import Options, make_request
 from lw3dsim.rtl.covered import refusal
@@ -30,6 +30,22 @@ def test_a_core_stores_what_none_of_the_layers_reads(core_of, name, keeps):
 def test_a_core_runs_branches_that_begin_with_one_tensor(core_of, name, seed):
     arch, core, bench = core_of(name)
     assert not differences(drawn_block_group(name, seed, arch, stores=True, fans=True), core, bench)
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_core_adds_a_tensor_twice(core_of, name, keeps):
+    arch, core, bench = core_of(name)
+    drawn = (drawn_block_group(name, seed, arch) for seed in itertools.count(int(keeps), 2))
+    found = next(
+        one for one in drawn if any(is_added_twice(one.group, tensor) for tensor in range(len(one.group.stages)))
+    )
+    assert not differences(found, core, bench)
+
+
+def is_added_twice(group, tensor):
+    """Whether several stages add a tensor, and none reads it."""
+    return len(users(group, tensor)) > 1 and leader(group, tensor) is None
 
 
 def test_groups_that_store_what_none_of_their_layers_reads_are_what_a_core_does():

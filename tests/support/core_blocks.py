@@ -64,11 +64,17 @@ class Chain:
             self.conv(channels, kernel, own, reads=None if number else begins, is_depthwise=is_depthwise)
         if is_open:
             return
-        kind = draw.choice([Add, Add, Mul])
-        self.put(
-            kind(name=f"x{len(self.layers)}", inputs=(self.name, short[0]), activation=draw.choice(FUNCTIONS)),
-            self.shape,
-        )
+        self.add(short)
+        if draw.random() < 0.3:
+            # What the block adds is added once more.
+            self.conv(self.shape.channels, draw.choice(KERNELS))
+            self.add(short)
+
+    def add(self, short):
+        """Put a sum or product behind, with a tensor that lies on chip."""
+        name, _ = short
+        kind, function = self.draw.choice([Add, Add, Mul]), self.draw.choice(FUNCTIONS)
+        self.put(kind(name=f"x{len(self.layers)}", inputs=(self.name, name), activation=function), self.shape)
 
     def fan(self):
         """Put two or three branches behind, one after the other, that begin with one tensor."""
@@ -112,9 +118,9 @@ def drawn_mapping(draw, group, arch, *, keeps):
 
 
 def drawn_store_group(name, seed, arch):
-    """Return a group that stores tensors between its layers: a chain, or one with residual blocks."""
+    """Return a group that stores tensors between its layers: a chain, one with residual blocks, or with branches."""
     if seed % 4 > 1:
-        return drawn_block_group(name, seed, arch, stores=True)
+        return drawn_block_group(name, seed, arch, stores=True, fans=seed % 8 > 5)
     return drawn_group(name, seed, arch, keeps=seed % 2 == 1, pools=seed % 8 > 3, stores=True)
 
 

@@ -13,6 +13,8 @@ from lw3dsim.engine.fast_engine import entry_ticks
 from lw3dsim.engine.pauses import worked
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lw3dsim.base.arrays import Ints
     from lw3dsim.engine.trace import Job, Trace
     from lw3dsim.schedule.program import Kinds
@@ -73,10 +75,10 @@ class Busy(Value, frozen=True, kw_only=True):
         return {"multiply": multiply} | dict(zip(IDLE, idle, strict=True))
 
 
-def count_busy(kinds: Kinds, counts: Ints) -> Busy:
-    """Return how much of the array works in so many steps of each of ``kinds`` while its multipliers bind."""
+def count_busy(kinds: Kinds, counts: Ints, cycles: int) -> Busy:
+    """Return how much of the array works in so many steps of each of ``kinds``, for ``cycles`` of its multipliers."""
     return Busy(
-        cycles=kinds.total("multiply", counts),
+        cycles=cycles,
         rows=_exact_sum(counts * kinds.row_cycles, kinds.rows),
         lanes=_exact_sum(counts * kinds.lane_cycles, kinds.rows * kinds.lanes),
         multipliers=_exact_sum(counts * kinds.products, kinds.multipliers),
@@ -92,8 +94,8 @@ def _exact_sum(work: Ints, parts: Ints) -> Fraction:
     return sum(others, start=first)
 
 
-def attribute(job: Job, kinds: Kinds, counts: Ints, busy: Busy, trace: Trace) -> dict[str, int]:
-    """Return the cycles of ``job`` by cause; ``counts`` are its steps of each of ``kinds``, which say what they do.
+def attribute(job: Job, totals: Mapping[str, int], busy: Busy, trace: Trace) -> dict[str, int]:
+    """Return the cycles of ``job`` by cause; ``totals`` are those of what its steps do, by the names of Kinds.
 
     A step's wait goes to what came last: its tiles (``dram_read``) or, later than
     they, its output slot (``dram_write``). Pauses while a step computes are ``sram_port``, others count as what they
@@ -103,16 +105,12 @@ def attribute(job: Job, kinds: Kinds, counts: Ints, busy: Busy, trace: Trace) ->
     work, cycle = kernels(), job.cycle
     reads, writes, handover, lead, fill, paused = work(wait_ticks)(work.own(job), work.own(trace))
     finish = -(-trace.finish // cycle)
-    drained_before = kinds.total("wait", counts)
+    drained_before = totals["wait"]
     drained = int(trace.drained[-1]) // cycle
-    computing = {name: kinds.total(name, counts) for name in BOUND} | busy.cycles_by_cause
+    computing = {name: totals[name] for name in BOUND} | busy.cycles_by_cause
     computing["sram_port"] += paused // cycle
     cycles = {name: computing[name] for name in COMPUTING} | {
-        "drain": kinds.total("drain_stall", counts)
-        + drained_before
-        + handover // cycle
-        + drained
-        - int(trace.end[-1]) // cycle,
+        "drain": totals["drain_stall"] + drained_before + handover // cycle + drained - int(trace.end[-1]) // cycle,
         "dram_read": reads // cycle,
         "dram_write": writes // cycle + finish - drained,
         "fill": fill // cycle,

@@ -24,6 +24,8 @@ from lw3dsim.errors import InputError, PluginError, short
 from lw3dsim.schedule.program import Program
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.attribution import Busy
@@ -123,9 +125,10 @@ def simulate_schedule(program: Program, clocks: Clocks, engine: str = "auto", *,
 def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str, *, jump: bool = True) -> Timing:
     """Simulate ``job`` on ``memory``, idle; ``kinds`` are those of its steps."""
     run = ENGINES.get(engine)
+    (totals,) = kinds.totals(kinds.counts(np.asarray(job.kind))[None])
     # Times that can't be show when cycles are attributed and commands are counted.
     with ENGINES.blamed(engine, run):
-        return timing_of(job, run(job, memory, jump), kinds)
+        return timing_of(job, run(job, memory, jump), kinds, totals)
 
 
 class Raced(NamedTuple):
@@ -135,9 +138,9 @@ class Raced(NamedTuple):
     ran: Ran
     latency_cycles: int
 
-    def timing(self, kinds: Kinds) -> Timing:
-        """Return all that is known of it, with the ``kinds`` of its steps; to be asked once."""
-        return timing_of(self.job, self.ran, kinds)
+    def timing(self, program: Program) -> Timing:
+        """Return all that is known of it, with the ``program`` that it is of; to be asked once."""
+        return timing_of(self.job, self.ran, program.kinds, program.totals)
 
 
 def race(program: Program | Drafted, clocks: Clocks, most: int = NEVER) -> Raced | None:
@@ -151,14 +154,13 @@ def race(program: Program | Drafted, clocks: Clocks, most: int = NEVER) -> Raced
     return Raced(job, ran, -(-ran.trace.finish // job.cycle)) if is_whole else None
 
 
-def timing_of(job: Job, ran: Ran, kinds: Kinds) -> Timing:
-    """Return what is known of a job that has been ``ran``."""
+def timing_of(job: Job, ran: Ran, kinds: Kinds, totals: Mapping[str, int]) -> Timing:
+    """Return what is known of a job that has been ``ran``, with what its steps do in all, by the names of ``kinds``."""
     trace, memory, placed = ran
-    counts = kinds.counts(np.asarray(job.kind))
-    busy = count_busy(kinds, counts)
+    busy = count_busy(kinds, kinds.counts(np.asarray(job.kind)), totals["multiply"])
     return Timing(
         latency_cycles=-(-trace.finish // job.cycle),
-        cycles_by_cause=attribute(job, kinds, counts, busy, trace),
+        cycles_by_cause=attribute(job, totals, busy, trace),
         busy=busy,
         trace=trace,
         dram=dram_counts(memory, trace.finish),

@@ -108,7 +108,7 @@ def best_run(search: Search[Mapped, Candidate, Answer], engine: str) -> Run[Mapp
     mapping = search.mapping(best.candidate)
     remember(search.question, mapping)
     program = best.program.schedule()
-    timing = best.raced.timing(program.kinds) if _races(engine, clocks) else simulate_schedule(program, clocks, engine)
+    timing = best.raced.timing(program) if _races(engine, clocks) else simulate_schedule(program, clocks, engine)
     return _kept(_run(search.work(mapping), program, timing, search.design(mapping), clocks), engine)
 
 
@@ -130,7 +130,7 @@ def _simulated(work: Work, arch: Accelerator, engine: str) -> Run[Work]:
     clocks = make_clocks(arch)
     drafted = work.draft(arch, clocks)
     raced, program = race(drafted, clocks) if _races(engine, clocks) else None, drafted.schedule()
-    timing = raced.timing(program.kinds) if raced else simulate_schedule(program, clocks, engine)
+    timing = raced.timing(program) if raced else simulate_schedule(program, clocks, engine)
     return _kept(_run(work, program, timing, arch, clocks), engine)
 
 

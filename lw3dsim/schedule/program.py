@@ -125,12 +125,8 @@ class Kinds(Value, frozen=True, kw_only=True):
         """Return how many of the steps of these ``kind`` are of each kind."""
         return np.bincount(kind, minlength=len(self.head))
 
-    def total(self, event: str, counts: Ints) -> int:
-        """Return the sum of a column over so many steps of each kind."""
-        return int(counts @ getattr(self, event))
-
     def totals(self, counts: Ints) -> list[dict[str, int]]:
-        """Return the same of every column, by its name, for each row of ``counts``."""
+        """Return the sum of every column, by its name, over so many steps of each kind, for each row of ``counts``."""
         names = names_of(self)
         sums = counts @ np.array([getattr(self, name) for name in names]).T
         return [dict(zip(names, row, strict=True)) for row in sums.tolist()]
@@ -162,7 +158,7 @@ class Program(Value, frozen=True, kw_only=True, dict=True, gc=True):
     @property
     def stage_totals(self) -> list[dict[str, int]]:
         """By layer that takes part, the sum of every Kinds column over its steps."""
-        return [self._totals]
+        return [self.totals]
 
     @property
     def besides_words(self) -> int:
@@ -213,10 +209,11 @@ class Program(Value, frozen=True, kw_only=True, dict=True, gc=True):
 
     def total(self, event: str) -> int:
         """Return the sum of a Kinds column over all steps."""
-        return self._totals[event]
+        return self.totals[event]
 
     @once
-    def _totals(self) -> dict[str, int]:
+    def totals(self) -> dict[str, int]:
+        """The sum of every Kinds column over all steps, by its name."""
         (totals,) = self.kinds.totals(self.kinds.counts(self.kind)[None])
         return totals
 

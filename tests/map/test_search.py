@@ -30,12 +30,15 @@ from lw3dsim.map.layer.price import Price
 from lw3dsim.map.layer.ranking import INFINITE, busy_ticks
 from lw3dsim.map.layer.search import search
 from lw3dsim.map.layer.shortlist import TOLERANCE
+from lw3dsim.map.layer.sums import sum_channels
 from lw3dsim.map.layer.tiling import Limits, Task, Tiling, Times, total_steps
 from lw3dsim.network.layers import run_problem
 from lw3dsim.network.pipeline import map_network, resolve_design, resolve_network
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.schedule.work import GroupWork
+from lw3dsim.tensor.bursts import columns_of, is_scattered
+from lw3dsim.tensor.layout import Layout, plain_rows
 from lw3dsim.transform.algorithms import candidates
 
 ARCH = load_arch("edge_small", overrides=["buffers.ifmap_kib=1", "buffers.weight_kib=1", "buffers.ofmap_kib=1"])
@@ -327,3 +330,26 @@ def test_a_mapping_that_is_found_can_be_written_down(problem):
     except MappingError:
         return
     assert msgspec.convert(msgspec.json.decode(msgspec.json.encode(found.mapping)), Mapping) == found.mapping
+
+
+@given(
+    groups=st.integers(1, 3),
+    total=st.integers(1, 300),
+    size=st.integers(1, 300),
+    block=st.sampled_from([1, 2, 16, 24, 32, 64, 300]),
+    bits=st.sampled_from([4, 8, 16]),
+)
+def test_channels_of_all_tiles_together_touch_what_each_of_them_does(groups, total, size, block, bits):
+    channels, size = groups * total, min(size, total)
+    rows = plain_rows(Layout(channels=channels, extent=(1, 1, 4), block=block, element_bits=bits, burst_bytes=32))
+    parts, blocks, columns = [0], [0], [0]
+    sum_channels(groups, total, 1, 1, rows, [size], parts, blocks, columns)
+    whole = scattered = 0
+    for first in range(0, total, size):
+        for group in range(groups):
+            start, end = columns_of(rows, group * total + first, min(size, total - first))
+            if is_scattered(rows, start, end):
+                scattered += end - start
+            else:
+                whole += (end - start) // rows.columns
+    assert (parts, blocks, columns) == ([-(-total // size)], [whole], [scattered])

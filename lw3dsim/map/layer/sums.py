@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lw3dsim.base.integers import ceiling
+from lw3dsim.base.integers import ceiling, common_divisor
 from lw3dsim.base.kernels import entry, kernel
 from lw3dsim.machine.records import DENSE, GROUPED
 from lw3dsim.tensor.axis import Reads, first_of, is_read, read_by
@@ -206,15 +206,19 @@ def sum_channels(
 @kernel
 def channels_of_tiles(groups: int, total: int, each: int, of: int, rows: Rows, size: int) -> tuple[int, int]:
     """Return the whole blocks and the scattered columns that tiles of ``size`` touch: see :func:`sum_channels`."""
-    whole = scattered = 0
+    whole, scattered, tiles = 0, 0, ceiling(total, size)
+    # After so many tiles, all channels of whole blocks, the next ones lie as the first.
+    turn = rows.block // common_divisor(size, rows.block) if each == of else tiles
+    turns = max(total // size // turn, 1)
     for group in range(groups):
-        for first in range(0, total, size):
-            begin, count = group * total + first, min(size, total - first)
+        for number in range(tiles - (turns - 1) * turn):
+            alike, tile = (turns, number) if number < turn else (1, number + (turns - 1) * turn)
+            begin, count = group * total + tile * size, min(size, total - tile * size)
             start, end = columns_of(rows, begin // of * each, count // of * each)
             if is_scattered(rows, start, end):
-                scattered += end - start
+                scattered += alike * (end - start)
             else:
-                whole += end - start
+                whole += alike * (end - start)
     return whole // rows.columns, scattered
 
 

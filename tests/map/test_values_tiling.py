@@ -373,8 +373,8 @@ def test_the_array_waits_for_all_that_moves_through_a_single_slot():
         one = task._replace(limits=limits, times=times)
         return single_ticks(one, strip_of(one, ONE), ONE, 0, 50, 10, 8)
 
-    # 2 x 2 x 2 steps of as many loads of inputs and of weights.
-    assert [waits(2, 2, 2), waits(1, 2, 2), waits(2, 1, 2), waits(2, 2, 1)] == [0, 950, 830, 24]
+    # 2 x 2 x 2 steps of as many loads of inputs and of weights; inputs are moved in front of the weights of each.
+    assert [waits(2, 2, 2), waits(1, 2, 2), waits(2, 1, 2), waits(2, 2, 1)] == [0, 950, 830 + 150, 24]
     assert waits(1, 1, 1) == 950 + 830 + 24
 
 

@@ -225,7 +225,10 @@ def turns_of(sources: int, loads: int, weights: int, stores: int) -> int:
 
 @kernel
 def single_ticks(task: Task, strip: Strip, at: Tiling, order: int, inputs: int, weights: int, outputs: int) -> int:
-    """Return the ticks of all bursts, and answers, of tiles of which only one fits: nothing computes meanwhile."""
+    """Return the ticks of all bursts, and answers, of tiles of which only one fits: nothing computes meanwhile.
+
+    Nor does it while tiles of the input are moved in front of these.
+    """
     layer, times, choices = task.layer, task.times, task.choices
     held, columns = held_slots(task, strip, at), choices.w.tiles[at.w]
     stores, loads = strip.stores * columns, strip.loads * columns
@@ -236,6 +239,9 @@ def single_ticks(task: Task, strip: Strip, at: Tiling, order: int, inputs: int, 
     if held.weight == 1 and weight_tiles(layer, choices, at) > 1:
         bursts += weights
         answers += weight_tiles_loaded(layer, choices, at, order)
+        if held.ifmap > 1 and choices.c.parts[at.c] > 1:
+            # Every step frees a slot of both, and of tiles asked for at once that of the input is moved first.
+            bursts += inputs
     if held.ofmap == 1 and stores > 1:
         bursts += outputs
         opened = stores

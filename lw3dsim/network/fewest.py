@@ -23,7 +23,7 @@ from lw3dsim.map.group.partition import Ending, Trees
 from lw3dsim.map.group.search import ROUNDED, in_usual_chunks
 from lw3dsim.map.layer.price import BYTES_ONLY, Price
 from lw3dsim.network.chains import group_along, trees_of
-from lw3dsim.network.fusion import find_group, run_group
+from lw3dsim.network.groups import find_group, run_group
 from lw3dsim.network.layers import fewest_bytes, floor_of_ways, run_layer, tiles_of_ways
 from lw3dsim.network.layouts import free_blocks, free_tensors, moved_by, packed_blocks, settle_layouts
 from lw3dsim.network.offers import NOTHING, OTHERS, End, Offer, ends_of, users_of

@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import math
-import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lw3dsim.account.energy import Sparsity, onchip_pj
 from lw3dsim.account.simulated import Unit
-from lw3dsim.account.tally import tally_group
-from lw3dsim.base.caches import kept
-from lw3dsim.base.integers import NEVER
-from lw3dsim.base.remembered import recall, remember
-from lw3dsim.base.values import Value
-from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import parallel_modes
-from lw3dsim.map.division import group_design
-from lw3dsim.map.floor import group_compulsory_bytes
-from lw3dsim.map.group.dividing import search_divided
 from lw3dsim.map.group.least import least_of_groups
 from lw3dsim.map.group.partition import Partition
-from lw3dsim.map.group.search import CANDIDATES, ROUNDED, Found, Plan
+from lw3dsim.map.group.search import CANDIDATES, ROUNDED
 from lw3dsim.network.forest import Forest, forest_of
+from lw3dsim.network.groups import GroupSearch, find_group, group_candidates, own_cost, run_group
 from lw3dsim.network.layouts import free_blocks
 from lw3dsim.network.objective import Figures, Weights, at_work, leakage_of
-from lw3dsim.network.runs import bare, best_run
+from lw3dsim.network.runs import bare
 from lw3dsim.network.settling import Settler
 from lw3dsim.network.units import units_of
-from lw3dsim.possible import group_steps, is_possible_group
-from lw3dsim.schedule.fused import busy_under
-from lw3dsim.schedule.work import GroupWork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -44,17 +31,8 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import Workload
     from lw3dsim.map.group.group import Blocks, Group
     from lw3dsim.map.group.partition import Path, Trees
-    from lw3dsim.map.layer.price import Price
     from lw3dsim.network.alone import Alone
-    from lw3dsim.network.runs import Tried
-    from lw3dsim.schedule.build import Drafted
-    from lw3dsim.schedule.fused import Busy
     from lw3dsim.schedule.work import Work
-
-
-# Of groups of fewer steps so many times as many mappings are bounded and simulated: where beginnings and ends weigh,
-# estimates are less sure of the best, and simulating takes no time.
-SHORT, MORE = 64, 2
 
 
 def fuse(judge: Judge, fixed: Mapping[Path, Run[Work]], progress: Callable[[int], None] | None = None) -> list[Unit]:
@@ -86,7 +64,8 @@ def fuse(judge: Judge, fixed: Mapping[Path, Run[Work]], progress: Callable[[int]
 class Judge:
     """What groups of a network cost: at least, where they are ``bounded``; estimated; or ``simulated``.
 
-    ``groups`` are all that there can be, and ``least`` is what no estimate of each is below. Groups that are ``tried``
+    ``groups`` are all that there can be, and ``least`` is what no estimate of each is below. Those that are
+    ``dismissed`` cost more than their layers by themselves, however much. Groups that are ``tried``
     have been in the best cut by their estimates; what simulation would tell of them is bounded.
     ``worth`` is what layers cost by themselves, ``formed`` what forming and adding up their products does at least.
     """
@@ -103,6 +82,7 @@ class Judge:
     groups: dict[Path, Group]
     least: dict[Path, float]
     bounded: set[Path]
+    dismissed: set[Path]
     tried: set[Path]
     simulated: dict[Path, GroupRun]
     costs: dict[Path, float | None]
@@ -128,6 +108,7 @@ class Judge:
             groups={},
             least={},
             bounded=set(),
+            dismissed=set(),
             tried=set(),
             simulated={},
             costs={(i,): cost for i, cost in enumerate(worth)},
@@ -174,6 +155,10 @@ class Judge:
         """Return what the layers of a path cost by themselves."""
         return sum([self.worth[i] for i in path])
 
+    def known_least(self, path: Path) -> float | None:
+        """Return the same, of a path that is dismissed what it costs at least."""
+        return self._alone(path) if path in self.dismissed else self.cost(path)
+
     def look_closer(self, groups: Sequence[Path]) -> Sequence[Path]:
         """Look closer at those ``groups`` of the best cut that are known the least; return which."""
         levels: list[tuple[Collection[Path], Callable[[Path], None]]] = [
@@ -189,10 +174,14 @@ class Judge:
                 return those
         return ()
 
-    def estimate(self, path: Path) -> None:
-        """Estimate a path that has a bound."""
-        self.bounded.remove(path)
-        self.costs[path] = self._estimate(path)
+    def estimate(self, path: Path, enough: float | None = None) -> None:
+        """Estimate a path that has a bound, or was dismissed; dismiss it where it costs more than ``enough``.
+
+        That is what its layers cost by themselves, if it isn't given: what costs as much is in no best cut.
+        """
+        self.bounded.discard(path)
+        self.dismissed.discard(path)
+        self.costs[path] = self._estimate(path, self._alone(path) if enough is None else enough)
 
     def try_group(self, path: Path) -> None:
         """Try a path that has an estimate, and bound what it costs by simulation.
@@ -214,13 +203,20 @@ class Judge:
         unit = Unit(layers=tuple(self.network.layers[i] for i in path), run=run)
         self.costs[path] = self.weights.cost(Figures.of(self.network, unit, self.leakage))
 
-    def _estimate(self, path: Path) -> float | None:
-        """Return the price of the cheapest mapping, with all that it takes on chip."""
+    def _estimate(self, path: Path, enough: float) -> float | None:
+        """Return the price of the cheapest mapping, with all that it takes on chip.
+
+        None where there is none, or where it surely is more than ``enough``.
+        """
         group, arch, price = self.groups[path], bare(self.arch), self.weights.price
         try:
-            best = find_group(group, arch, price, CANDIDATES, None)[0]
+            found = find_group(group, arch, price, CANDIDATES, None, (enough - self._least_formed(path)) / ROUNDED**2)
         except MappingError:
             return None
+        if not found:
+            self.dismissed.add(path)
+            return None
+        best = found[0]
         own = own_cost(group, best, arch, price, best.busy)
         return own + price.of(best.cycles, best.dram_bytes)
 
@@ -238,152 +234,3 @@ def _least_formed(run: LayerRun, figures: Figures, arch: Accelerator, weights: W
     stage, price = run.work.problem, weights.price
     trees = min(price.of_mode(stage, arch, mode) for mode in parallel_modes(stage, arch))
     return weights.pj * figures.formed_pj - price.of_mode(stage, arch, run.work.mapping.parallel) + trees
-
-
-def is_possible_plan(group: Group, plan: Plan, arch: Accelerator, lies: tuple[Blocks, ...] | None = None) -> bool:
-    """Return whether a fused group can be mapped so, and lie so."""
-    known = lies or group.all_blocks
-    lies_so = len(plan.blocks) == len(known) and all(map(operator.contains, known, plan.blocks))
-    return lies_so and is_possible_group(group, plan.mapping, arch)
-
-
-@kept(4096)
-def find_group(
-    group: Group, arch: Accelerator, price: Price, most: int, lies: tuple[Blocks, ...] | None
-) -> tuple[Found, ...]:
-    """Return the cheapest mappings of ``group``, best first; raise MappingError when none fits.
-
-    Its input and output are in the best of their blocks, or of those that say how it ``lies``.
-    """
-
-    def is_sound(one: Found) -> bool:
-        moves_enough = one.dram_bytes >= group_compulsory_bytes(group) and one.cycles > 0 and one.busy >= 0
-        return moves_enough and is_possible_plan(group, one.plan, arch, lies)
-
-    question = ("group", group, arch, named_by(arch), price, most, lies)
-    known = recall(question, tuple[Found, ...], lambda found: 0 < len(found) <= most and all(map(is_sound, found)))
-    if known is not None:
-        return known
-    found = tuple(
-        search_divided(group, arch, make_clocks(arch), at_work(price, group.stages, arch), keep=most, lies=lies)
-    )
-    remember(question, found)
-    return found
-
-
-@kept(4096)
-def run_group(
-    group: Group,
-    arch: Accelerator,
-    price: Price,
-    engine: str = "auto",
-    most: int = CANDIDATES,
-    lies: tuple[Blocks, ...] | None = None,
-) -> GroupRun:
-    """Simulate the ``most`` promising mappings of ``group`` and keep the cheapest by simulation.
-
-    Of equal ones that with fewer steps, then the mapper's order decide.
-    """
-    return best_run(GroupSearch(group=group, arch=arch, price=price, most=most, lies=lies), engine)
-
-
-class Bounded(Value, frozen=True, kw_only=True):
-    """A candidate: its place in the mapper's order, the price of its energy on chip, its cycles, the whole at least."""
-
-    number: int
-    plan: Plan
-    dram_bytes: int
-    own: float
-    cycles: int
-    least: float
-
-
-def own_cost(group: Group, found: Found, arch: Accelerator, price: Price, busy: float) -> float:
-    """Return what a group costs beside its time and the bytes that it moves, with the array ``busy`` so many cycles."""
-    if not price.pj:
-        return 0.0
-    stages, events = tally_group(group, found.plan.mapping, arch, found.dram_bytes)
-    spent = price.pj * onchip_pj(stages, events, arch, [Sparsity()] * len(stages))
-    return spent + at_work(price, group.stages, arch).busy * busy
-
-
-@kept(4096)
-def group_candidates(asked: GroupSearch) -> list[Bounded]:
-    """Return the candidates of a search by what they cost at least: they are bounded before they are simulated."""
-    found = find_group(asked.group, asked.arch, asked.price, asked.most, asked.lies)
-    if group_steps(asked.group, found[0].plan.mapping) < SHORT:
-        found = find_group(asked.group, asked.arch, asked.price, MORE * asked.most, asked.lies)
-    busy = busy_under(asked.group, [one.plan.mapping for one in found], asked.arch)
-    bounded = [asked.bounded(number, *one) for number, one in enumerate(zip(found, busy, strict=True))]
-    return sorted(bounded, key=lambda one: (one.least, one.number))
-
-
-class GroupSearch(Value, frozen=True, kw_only=True):
-    """The search for a mapping of a fused group; see :class:`lw3dsim.network.runs.Search`."""
-
-    group: Group
-    arch: Accelerator
-    price: Price
-    most: int
-    lies: tuple[Blocks, ...] | None = None
-    kind = Plan
-
-    @property
-    def question(self) -> object:
-        """See Search."""
-        return "best of group", self.group, self.arch, named_by(self.arch), self.price, self.most, self.lies
-
-    def is_possible(self, mapping: Plan) -> bool:
-        """See Search."""
-        return is_possible_plan(self.group, mapping, self.arch, self.lies)
-
-    def design(self, mapping: Plan) -> Accelerator:
-        """See Search."""
-        return group_design(self.group, mapping.mapping, self.arch)
-
-    def candidates(self) -> list[Bounded]:
-        """See Search: by what they cost at least, as what array and DRAM are busy is close to it."""
-        return group_candidates(self)
-
-    def mapping(self, candidate: Bounded) -> Plan:
-        """See Search."""
-        return candidate.plan
-
-    def program(self, candidate: Bounded) -> Drafted:
-        """See Search."""
-        return self.work(candidate.plan).draft(self.design(candidate.plan), make_clocks(self.arch))
-
-    def work(self, mapping: Plan) -> GroupWork:
-        """See Search."""
-        return GroupWork(mapping.laid_out(self.group), mapping.mapping)
-
-    def cannot_win(self, candidate: Bounded, tried: Sequence[Tried[Bounded]]) -> bool:
-        """See Search."""
-        return candidate.least > min(map(self._cost, tried))
-
-    def most_ticks(self, candidate: Bounded, tried: Sequence[Tried[Bounded]]) -> int:
-        """See Search; a cycle more, as costs are no integers."""
-        if not self.price.cycle:
-            return NEVER
-        own = candidate.own + self.price.of(0, candidate.dram_bytes)
-        cycles = int((min(map(self._cost, tried)) - own) / self.price.cycle) + 1
-        return cycles * make_clocks(self.arch).cycle_ticks
-
-    def best(self, tried: Sequence[Tried[Bounded]]) -> Tried[Bounded]:
-        """See Search."""
-        return min(tried, key=lambda one: (self._cost(one), one.program.steps, one.candidate.number))
-
-    def _cost(self, one: Tried[Bounded]) -> float:
-        return one.candidate.own + self.price.of(one.raced.latency_cycles, one.candidate.dram_bytes)
-
-    def bounded(self, number: int, found: Found, busy: Busy) -> Bounded:
-        """Return a candidate with its bounds: the array's, and those of what it moves, refreshes included."""
-        # Candidates are raced in the order of the DMA.
-        clocks = make_clocks(self.arch).in_order
-        bursts = found.dram_bytes // clocks.burst_bytes
-        moving = self.arch.layer_setup_cycles * clocks.cycle_ticks + clocks.bound_ticks(bursts)
-        ticks = max(busy.least_ticks(clocks), moving, clocks.refreshed_ticks(bursts))
-        cycles = -(-ticks // clocks.cycle_ticks)
-        own = own_cost(self.group, found, self.arch, self.price, busy.cycles)
-        least = own + self.price.of(cycles, found.dram_bytes)
-        return Bounded(number=number, plan=found.plan, dram_bytes=found.dram_bytes, own=own, cycles=cycles, least=least)

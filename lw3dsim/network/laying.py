@@ -22,7 +22,8 @@ from lw3dsim.map.group.laid import LaidPartition
 from lw3dsim.map.group.partition import Trees, costs_with
 from lw3dsim.map.group.search import CANDIDATES, ROUNDED
 from lw3dsim.map.layer.search import all_blocks
-from lw3dsim.network.fusion import GroupSearch, Judge, fuse, group_candidates, run_group
+from lw3dsim.network.fusion import Judge, fuse
+from lw3dsim.network.groups import GroupSearch, group_candidates, run_group
 from lw3dsim.network.layers import laid, run_problem
 from lw3dsim.network.layout_costs import (
     PAYS,
@@ -173,7 +174,7 @@ class Laying:
         """Return the runs of the best cut and the blocks of its tensors, None where none can be worth it."""
         most = self.paid.whole * (1 - 1 / WORTH)
         offers = self._layer_offers() | {path: self._group_offer(path) for path in self.judge.simulated}
-        costs = costs_with(self.judge.trees, lambda path: self._least(path, offers))
+        costs = self._costs(offers, most)
         if min(costs.values()) >= most:
             return None
         trees = self._worth_trees(costs, most)
@@ -181,6 +182,16 @@ class Laying:
         paths, layouts = self._best_paths(trees, offers)
         chosen = {path: offers[path].lies(layouts) for path in paths}
         return self._runs(chosen), {name: self.blocks[name][number] for name, number in layouts.items()}
+
+    def _costs(self, offers: Mapping[Path, Offer], most: float) -> dict[Path, float]:
+        """Return what the best cut costs that has a path, of all paths; not exactly where that is ``most`` or more."""
+        while True:
+            costs = costs_with(self.judge.trees, lambda path: self._least(path, offers))
+            unknown = [path for path in self.judge.dismissed if costs.get(path, most) < most]
+            if self.paid.is_wasteful or not unknown:
+                return costs
+            for path in unknown:
+                self.judge.estimate(path, math.inf)
 
     def _best_paths(self, trees: Trees, offers: Mapping[Path, Offer]) -> tuple[list[Path], Layouts]:
         """Return the best cut and its layouts; once enough was mapped anew, by what is known then."""
@@ -216,7 +227,7 @@ class Laying:
         """Return what a path costs at least, in any layouts; None where it can't be."""
         if path in offers:
             return float(offers[path].least.min())
-        return self.judge.least.get(path) if self.paid.is_wasteful else self.judge.cost(path)
+        return self.judge.least.get(path) if self.paid.is_wasteful else self.judge.known_least(path)
 
     def _layer_offers(self) -> dict[Path, Offer]:
         """Return what layers by themselves cost, and what is fixed, which takes the place of its last layer."""

@@ -37,7 +37,7 @@ from lw3dsim.map.group.axes import ANEW, STAYS, WARMED
 from lw3dsim.map.group.cutting import Reach, cut_group
 from lw3dsim.map.group.search import enumerate_group, search_group
 from lw3dsim.map.layer.price import Price
-from lw3dsim.network.fusion import run_group
+from lw3dsim.network.groups import run_group
 from lw3dsim.schedule.fused import build_group_schedule
 
 BASE = load_arch("edge_base")

@@ -17,7 +17,7 @@ from lw3dsim.map.group import search
 from lw3dsim.map.group.candidates import fit_tiles
 from lw3dsim.map.group.cost import lying_of
 from lw3dsim.map.layer.price import Price
-from lw3dsim.network.fusion import run_group
+from lw3dsim.network.groups import run_group
 from lw3dsim.schedule.fused import build_group_schedule
 from lw3dsim.tensor.layout import block_sizes
 

@@ -25,10 +25,12 @@ from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.records import Array, Layer
 from lw3dsim.map.group import candidates, search
 from lw3dsim.map.group.bounding import bound_cycles
-from lw3dsim.map.group.candidates import fit_none, fit_tiles
+from lw3dsim.map.group.candidates import fit_tiles
 from lw3dsim.map.group.cost import make_scales
+from lw3dsim.map.group.fitting import Tiles
 from lw3dsim.map.group.floor import stage_weight_bits
 from lw3dsim.map.group.least import least_of_groups
+from lw3dsim.map.group.listing import order_tiles
 from lw3dsim.map.group.orders import least_apart, modes_of, shared
 from lw3dsim.map.group.pricing import FEW_CYCLES
 from lw3dsim.map.group.search import ROUNDED
@@ -123,7 +125,7 @@ def test_no_mapping_costs_less_than_groups_that_need_all_slots_are_bounded_by(ch
     group, clocks = fusable(of_dense_layers(channels, size), arch), make_clocks(arch)
     price = Price(cycle=1.0, dram_byte=1e-6)
     (least,) = least_of_groups([group], arch, clocks, [price], 1e6)
-    assume(least < np.inf and fit_none(group, arch).cycles >= FEW_CYCLES)
+    assume(least < np.inf and fit_tiles(group, arch).cycles >= FEW_CYCLES)
     priced = search.enumerate_group(group, arch, clocks, price)
     assert not len(priced) or least * ROUNDED <= cost_but_for_trees(group, priced, arch, price).min()
 
@@ -206,6 +208,40 @@ def test_the_shortlist_has_what_is_best_of_all(chain, arch, price, keep, few):
         search.FEW_TILES = 64
 
 
+@thorough
+@given(chains(), st.sampled_from(ARCHS), st.sampled_from(PRICES), st.sampled_from([0.0, 0.5, 0.99, 1.0, 1.01, 2.0]))
+def test_a_search_stops_only_where_all_cost_more_than_enough(chain, arch, price, share):
+    group, clocks = fusable(chain, arch), make_clocks(arch)
+    everything = search.enumerate_group(group, arch, clocks, price)
+    wanted = [everything.found(i) for i in search.cheapest(everything, search.CANDIDATES)]
+    least = min(everything.cost.tolist(), default=np.inf)
+    enough = share * least if wanted else 1e6
+    found = search.search_group(group, arch, clocks, price, enough=enough)
+    assert found == wanted or (not found and least > enough)
+    # Costs are known closely.
+    assert not found or least * 0.6 < enough
+
+
+@thorough
+@given(st.lists(st.integers(0, 5), max_size=50))
+def test_tiles_are_looked_at_in_the_order_of_what_they_cost(costs):
+    order = [-1] * len(costs)
+    order_tiles(kernels.INTERPRETED.columns(Tiles, 0)._replace(cost=costs), len(costs), order)
+    assert order == sorted(range(len(costs)), key=lambda tile: (costs[tile], tile))
+
+
+@settings(thorough, max_examples=40)
+@given(chains(), st.sampled_from(ARCHS))
+def test_sets_of_resident_weights_are_listed_by_bits_then_stages(chain, arch):
+    group = fusable(chain, arch)
+    parts, many = fit_tiles(group, arch).parts, len(group.stages)
+    sets = [tuple(map(int, parts.sets[at : at + many])) for at in range(0, len(parts.sets), many)]
+    bits = [sum(itertools.compress(map(stage_weight_bits, group.stages), flags)) for flags in sets]
+    assert bits == list(map(int, parts.set_bits))
+    listed = [(size, sum(flags), flags) for size, flags in zip(bits, sets, strict=True)]
+    assert listed == sorted(set(listed))
+
+
 @settings(thorough, max_examples=40)
 @given(chains(), st.sampled_from(ARCHS), st.sampled_from(PRICES))
 def test_sets_of_resident_weights_that_are_left_out_are_no_better(chain, arch, price):
@@ -223,7 +259,7 @@ def test_sets_of_resident_weights_that_are_left_out_are_no_better(chain, arch, p
         for one in itertools.product(*flags)
         if sum(itertools.compress(bits, one)) <= arch.buffers.capacity_bits["weight"]
     )
-    columns = np.array([one for _, one in fitting], dtype=np.int64), np.array([size for size, _ in fitting])
+    columns = np.array([one for _, one in fitting], dtype=np.int64).ravel(), np.array([size for size, _ in fitting])
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(candidates, "resident_sets", lambda *_: columns)
         of_all = least()

@@ -24,7 +24,7 @@ from lw3dsim.map.layer import search as mapper
 from lw3dsim.map.layer.price import BYTES_ONLY
 from lw3dsim.network.chains import group_of
 from lw3dsim.network.fewest import Asked, find_fewest
-from lw3dsim.network.fusion import find_group
+from lw3dsim.network.groups import find_group
 from lw3dsim.network.layers import by_itself, fewest_bytes, fewest_bytes_of, laid, of_ways
 from lw3dsim.network.runs import seen_by
 from lw3dsim.transform.algorithms import candidates

@@ -61,7 +61,7 @@ def test_a_fused_block_moves_little_more_than_its_input_and_output(block):
     from lw3dsim.machine.problem import make_problem
     from lw3dsim.map.group.group import Group
     from lw3dsim.map.layer.price import Price
-    from lw3dsim.network.fusion import run_group
+    from lw3dsim.network.groups import run_group
 
     layers = [layer for layer in network.layers if layer.name.startswith(f"{block}.") and "trg" not in layer.name]
     problems = tuple(

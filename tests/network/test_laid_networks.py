@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from functools import cache
 
 import pytest
@@ -167,3 +168,26 @@ def test_units_cost_no_more_where_time_settles_layouts_too_and_less_where_rows_a
         saved.append(by_bytes - network_cost(network, judge.settler.settle(units, {}), arch, space.weights))
     assert min(saved) >= 0
     assert max(saved) > 0
+
+
+def test_groups_that_are_dismissed_cost_more_than_their_layers_by_themselves():
+    dismissed = 0
+    for seed in range(8):
+        network, arch = drawn(seed)
+        try:
+            space = Space(network, arch, "latency", fuses=True)
+        except MappingError:
+            continue
+        runs = map_layers(network, arch)
+        judge = Judge.of(
+            Alone(network=network, runs=runs, arch=arch, engine="auto", weights=space.weights, fixed={}, layouts={}),
+            (),
+        )
+        fuse(judge, {})
+        for path in sorted(judge.dismissed):
+            assert judge.known_least(path) == sum(judge.worth[i] for i in path)
+            judge.estimate(path, math.inf)
+            estimate = judge.costs[path]
+            assert estimate is None or estimate > sum(judge.worth[i] for i in path)
+            dismissed += estimate is not None
+    assert dismissed

@@ -16,7 +16,7 @@ from lw3dsim.map.layer.search import all_blocks
 from lw3dsim.network.apart import map_layers
 from lw3dsim.network.chains import can_wait, group_along, group_of, moved_of, stored_of, trees_of
 from lw3dsim.network.fewest import Asked
-from lw3dsim.network.fusion import run_group
+from lw3dsim.network.groups import run_group
 from lw3dsim.network.layers import laid, run_problem
 from lw3dsim.network.layouts import free_blocks
 from lw3dsim.network.objective import Figures, leakage_of, make_weights, network_cost

@@ -22,14 +22,15 @@ from lw3dsim.map.group.group import KEPT, Group, GroupMapping, Kept
 from lw3dsim.map.group.pricing import FREE, FREE_RATES
 from lw3dsim.map.group.residence import list_sets
 from lw3dsim.map.group.tables import limits_of, make_paths, make_scratch, tables_of
-from lw3dsim.map.group.tiles import Gauge, list_cheap_tiles, list_tiles
+from lw3dsim.map.group.tiles import Gauge, list_tiles
 
 if TYPE_CHECKING:
-    from lw3dsim.base.arrays import Ints
+    from lw3dsim.base.arrays import Words
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.microarchitecture import Parallel
     from lw3dsim.map.group.fitting import Found
     from lw3dsim.map.group.lying import Lying
+    from lw3dsim.map.group.tables import Tables
     from lw3dsim.map.group.weighing import Effort, Traffic
 
 
@@ -124,17 +125,16 @@ def fit_tiles(group: Group, arch: Accelerator) -> Fits:
     return fit_within(of, limits, parts_within(of, limits))
 
 
-@kept(128)
-def fit_none(group: Group, arch: Accelerator) -> Fits:
-    """Return the same but for tiles, none of which are listed yet."""
-    of, limits = gathered(group, arch), limits_of(arch)
-    return unlisted(of, limits, parts_within(of, limits))
-
-
 def gathered(group: Group, arch: Accelerator) -> Gathered:
     """Return what mappings of ``group`` on ``arch`` are made of, but for the stages whose weights may stay."""
-    work, tables = kernels(), tables_of([group], arch)
+    tables = tables_of([group], arch)
     own = make_scratch(len(group.stages), len(group.runs), tables, arch, group.stages[0].sources)
+    return gathered_into(own, tables, arch)
+
+
+def gathered_into(own: Scratch, tables: Tables, arch: Accelerator) -> Gathered:
+    """Return the same of the first group of ``tables``, in room of its own."""
+    work = kernels()
     is_square, is_busy, cycles, bits = work(gather_group)(
         tables.layers, make_paths(tables.groups), limits_of(arch), own
     )
@@ -146,9 +146,9 @@ def gathered(group: Group, arch: Accelerator) -> Gathered:
 
 def parts_within(of: Gathered, limits: Limits) -> Parts:
     """Return the parts of a group with these: of ``limits`` those of weights decide which may stay."""
-    work, parts = kernels(), of.own.parts
+    parts = of.own.parts
     sets, set_bits = resident_sets(parts.stages, parts.chunks, limits)
-    return parts._replace(sets=work.words(sets.ravel()), set_bits=work.words(set_bits))
+    return parts._replace(sets=sets, set_bits=set_bits)
 
 
 def unlisted(of: Gathered, limits: Limits, parts: Parts) -> Fits:
@@ -174,13 +174,6 @@ def fit_within(of: Gathered, limits: Limits, parts: Parts) -> Fits:
     return listed(fits, Gauge(limits, fits.floor, FREE_RATES, FREE, 1, 1), NEVER)
 
 
-def cheaply_listed(fits: Fits, gauge: Gauge) -> tuple[Fits, int]:
-    """Return the same with the tiles that may cost hardly more than the cheapest at least; and how much that is."""
-    tiles = room_for_tiles(fits)
-    count, cut = kernels()(list_cheap_tiles)(fits.parts, fits.ways, gauge, fits.is_square, tiles)
-    return replace(fits, tiles=tiles, count=count), cut
-
-
 def listed(fits: Fits, gauge: Gauge, cut: int) -> Fits:
     """Return the same with all tiles that may cost no more than ``cut`` by ``gauge``."""
     tiles = room_for_tiles(fits)
@@ -190,13 +183,12 @@ def listed(fits: Fits, gauge: Gauge, cut: int) -> Fits:
 
 def room_for_tiles(fits: Fits) -> Tiles:
     """Return room for all tiles of a group."""
-    work, size, runs = kernels(), math.prod(fits.ways), len(fits.parts.stages.start)
-    return Tiles._make(
-        work.room(size * width) for width in (1, 1, 1, 1, len(fits.parts.stages.channels), runs, runs, runs, *[1] * 7)
-    )
+    size, runs = math.prod(fits.ways), len(fits.parts.stages.start)
+    widths = 1, 1, 1, 1, len(fits.parts.stages.channels), runs, runs, runs, *[1] * 7
+    return Tiles._make(kernels().carved([size * width for width in widths]))
 
 
-def resident_sets(plain: Stages, chunks: Chunks, limits: Limits) -> tuple[Ints, Ints]:
+def resident_sets(plain: Stages, chunks: Chunks, limits: Limits) -> tuple[Words, Words]:
     """Return which stages may keep their weights on chip, by set and stage, and the bits of these; those of few first.
 
     See :func:`lw3dsim.map.group.residence.list_sets`.
@@ -206,9 +198,4 @@ def resident_sets(plain: Stages, chunks: Chunks, limits: Limits) -> tuple[Ints, 
     room = 1 + (1 << int(sum(plain.has_weights)))
     sets, bits = work.room(room * stages), work.room(room)
     count = work(list_sets)(plain, chunks, limits, sets, bits)
-    flags = np.asarray(sets[: count * stages]).reshape(count, stages)
-    taken = np.asarray(bits[:count])
-    if count == 1:
-        return flags, taken
-    order = np.lexsort((*reversed(flags.T), flags.sum(axis=1), taken))
-    return flags[order], taken[order]
+    return sets[: count * stages], bits[:count]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
-from lw3dsim.map.group.lying import Lines, Lying, lay_tensor
+from lw3dsim.map.group.fitting import Chunks
+from lw3dsim.map.group.lying import Lines, Lying, Moved
 from lw3dsim.map.group.mode import Mode, make_mode
 from lw3dsim.map.group.orders import Order, leader, least_apart, modes_of, round_channels, shared
-from lw3dsim.map.group.packing import lay_frames, link_fewer
+from lw3dsim.map.group.packing import lay_tensors
 from lw3dsim.map.group.pricing import Aim, Rates, aim_of
 from lw3dsim.map.group.tiles import Gauge
 from lw3dsim.map.group.weighing import Modes
@@ -210,30 +211,24 @@ def lying_of(group: Group, fits: Fits, clocks: Clocks, lies: tuple[Blocks, ...] 
 
     Or of these, where any are given.
     """
-    work, burst_bytes, h, w, reads = kernels(), clocks.burst_bytes, fits.parts.h, fits.parts.w, group.dram_inputs
-    sizes = work.words(fits.parts.chunks.size[int(fits.parts.chunks.begin[-2]) : int(fits.parts.chunks.begin[-1])])
-    _, ways_h, ways_w = fits.ways
-    moved = _moved(group, burst_bytes, sizes, lies or group.all_blocks)
+    work, h, w, reads, chunks = kernels(), fits.parts.h, fits.parts.w, group.dram_inputs, fits.parts.chunks
+    sizes = chunks.size[int(chunks.begin[-2]) : int(chunks.begin[-1])]
+    blocks = lies or group.all_blocks
     every = len(w.tile) * (len(reads) + len(sizes) + len(group.stored))
-    may_pack = any(block < 0 for one in moved for block in one.blocks)
-    lines, fewer = work.rooms(Lines, every), work.room(len(sizes) * len(w.tile))
-    frames = work.rooms(Lines, every * len(h.tile) if may_pack else 0)
-    spans, planes = work.room(len(w.tile)), work.room(len(w.tile) * len(h.tile) if may_pack else 0)
-    for one in moved:
-        usual, packed = (tuple(block for block in one.blocks if block * sign > 0) for sign in (1, -1))
-        tensor, sizes_of, place, layouts = one.tensor, one.sizes, one.place, _layouts(one.layout, usual)
-        work(lay_tensor)(w, ways_w, tensor, layouts, len(usual), sizes_of, place, lines, spans, one.is_once)
-        if may_pack:
-            layouts, many = _layouts(one.layout, packed), len(packed)
-            work(lay_frames)(
-                h, w, ways_h, ways_w, tensor, layouts, many, sizes_of, place, lines, frames, planes, one.is_once
-            )
-    stages, bits = fits.parts.stages, 8 * burst_bytes
-    work(link_fewer)(h, w, ways_h, ways_w, len(reads), sizes, stages, bits, lines, frames, fewer)
+    may_pack = any(block < 0 for those in (*blocks, *group.operand_layouts) for block in those)
+    packed = len(h.tile) if may_pack else 0
+    lines, frames = work.rooms(Lines, every), work.rooms(Lines, every * packed)
+    fewer, spans, planes = work.carved((len(sizes) * len(w.tile), len(w.tile), len(w.tile) * packed))
+    _, ways_h, ways_w = fits.ways
+    bits, moved = 8 * clocks.burst_bytes, _moved(group, clocks.burst_bytes, sizes, blocks)
+    work(lay_tensors)(
+        h, w, ways_h, ways_w, len(reads), moved, fits.parts.stages, bits, lines, frames, fewer, spans, planes
+    )
+    tensor, sources, stored = work.split(*(list(column) for column in list(zip(*reads, strict=True))[1:]), group.stored)
     return Lying(
-        tensor=work.words([tensor for _, tensor, _ in reads]),
-        sources=work.words([sources for _, _, sources in reads]),
-        stored=work.words(group.stored),
+        tensor=tensor,
+        sources=sources,
+        stored=stored,
         lines=lines,
         frames=frames,
         fewer=fewer,
@@ -242,41 +237,32 @@ def lying_of(group: Group, fits: Fits, clocks: Clocks, lies: tuple[Blocks, ...] 
     )
 
 
-class Moved(NamedTuple):
-    """A tensor of a group in DRAM: its layout, in any of these ``blocks``, and the ``sizes`` of chunks it moves in.
-
-    ``is_once``: a tile moves only what no tile before it had.
-    """
-
-    tensor: int
-    place: int
-    layout: Layout
-    blocks: Blocks
-    sizes: Words
-    is_once: int
-
-
-def _moved(group: Group, burst_bytes: int, sizes: Words, lies: tuple[Blocks, ...]) -> list[Moved]:
+def _moved(group: Group, burst_bytes: int, sizes: Words, lies: tuple[Blocks, ...]) -> Moved:
     """Return what a group reads, its output in chunks of ``sizes``, and what it stores besides, in these blocks."""
     input_blocks, output_blocks, *inner_blocks = lies
-    stages, reads, moved = group.stages, group.dram_inputs, list[Moved]()
+    stages, reads, channels = group.stages, group.dram_inputs, group.channels
+    tensors = [
+        *((input_layout(stages[stage], burst_bytes), tensor, 0) for stage, tensor, _ in reads),
+        (output_layout(stages[-1], burst_bytes), len(stages), 0),
+        *((output_layout(stages[tensor - 1], burst_bytes), tensor, 1) for tensor in group.stored),
+    ]
+    blocks = [input_blocks, *group.operand_layouts, output_blocks, *inner_blocks]
+    each = [*((channels[tensor],) for _, tensor, _ in reads), sizes, *((channels[tensor],) for tensor in group.stored)]
+    own, size = list(itertools.accumulate(map(len, each), initial=0)), [one for those in each for one in those]
+    parted = [tuple(tuple(block for block in of if block * sign > 0) for sign in (1, -1)) for of in blocks]
+    *begin, end = itertools.accumulate((len(those) for both in parted for those in both), initial=0)
+    tensor, place, once, usual, packed, begins, sizes = kernels().split(
+        [tensor for _, tensor, _ in tensors], own[:-1], [once for *_, once in tensors], [*begin[::2], end], begin[1::2],
+        own, size,
+    )  # fmt: skip
+    layouts = kernels().joined([
+        _layouts(layout, those) for (layout, *_), both in zip(tensors, parted, strict=True) for those in both if those
+    ])  # fmt: skip
+    return Moved(tensor, place, once, usual, packed, Chunks(begins, sizes), layouts)
 
-    def whole(tensor: int) -> Words:
-        return kernels().words([group.channels[tensor]])
 
-    for place, (stage, tensor, _) in enumerate(reads):
-        blocks = (stages[stage].input_block,) if place else input_blocks
-        moved.append(Moved(tensor, place, input_layout(stages[stage], burst_bytes), blocks, whole(tensor), 0))
-    output = output_layout(stages[-1], burst_bytes)
-    moved.append(Moved(len(stages), len(reads), output, output_blocks, sizes, 0))
-    for place, (tensor, blocks) in enumerate(zip(group.stored, inner_blocks, strict=True), len(reads) + len(sizes)):
-        layout = output_layout(stages[tensor - 1], burst_bytes)
-        moved.append(Moved(tensor, place, layout, blocks, whole(tensor), 1))
-    return moved
-
-
-@kept(4096)
-def _layouts(layout: Layout, blocks: tuple[int, ...]) -> Words:
+@kept(65536)
+def _layouts(layout: Layout, blocks: tuple[int, ...]) -> Ints:
     """Return a layout in each of ``blocks``, in words behind each other."""
     layouts = (plain_rows(replace(layout, block=block)) for block in blocks)
-    return kernels().words([value for rows in layouts for value in rows])
+    return np.array([value for rows in layouts for value in rows], dtype=np.int64)

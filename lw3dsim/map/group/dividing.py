@@ -142,15 +142,17 @@ def search_divided(
     *,
     keep: int = CANDIDATES,
     lies: tuple[Blocks, ...] | None = None,
+    enough: float = math.inf,
 ) -> list[Found]:
     """Return the ``keep`` cheapest mappings of ``group``, best first, over all divisions of the memory of ``arch``.
 
-    See :func:`lw3dsim.map.group.search.search_group`, which takes ``lies`` too.
+    See :func:`lw3dsim.map.group.search.search_group`, which takes ``lies`` and ``enough`` too; where the memory is
+    divided they are looked for whatever they cost.
 
     Raises MappingError when none fits, or where a stage has nothing to compute.
     """
     if not arch.buffers.is_whole:
-        return search_group(group, arch, clocks, price, keep=keep, lies=lies)
+        return search_group(group, arch, clocks, price, keep=keep, lies=lies, enough=enough)
     best, most, lister = _Best(keep), math.inf, None
     for way in _ways(group, arch, clocks, price):
         if not way.fits.count or way.lowest > most:

@@ -167,6 +167,12 @@ class Group(Value, frozen=True, dict=True, gc=True):
         return [abs(stage.input_block) if operand == "dram" else 0 for stage, operand in stages]
 
     @property
+    def operand_layouts(self) -> list[Blocks]:
+        """The channel block of each second operand in DRAM, negative where rows are packed."""
+        stages = zip(self.stages, self.operands, strict=True)
+        return [(stage.input_block,) for stage, operand in stages if operand == "dram"]
+
+    @property
     def dram_inputs(self) -> list[tuple[int, int, int]]:
         """What it reads from DRAM: (stage that reads it, tensor whose tiles are its tiles, tensors of that layout)."""
         operands = [(i, i + 1, 1) for i, operand in enumerate(self.operands) if operand == "dram"]

@@ -16,7 +16,7 @@ from lw3dsim.map.group.axes import ANEW
 from lw3dsim.map.group.cost import make_rates
 from lw3dsim.map.group.gather import gather_passes, gather_uncut, gather_ways, is_square
 from lw3dsim.map.group.pricing import MOST, Aim, Rates, aim_of, needs_slots
-from lw3dsim.map.group.tables import Numbers, limits_of, make_paths, make_scratch, tables_of
+from lw3dsim.map.group.tables import Numbers, lent_scratch, limits_of, make_paths, tables_of
 from lw3dsim.map.group.tiles import Gauge, cost_of_tile, least_of_tiles
 
 if TYPE_CHECKING:
@@ -85,15 +85,13 @@ def least_of_groups(
     of_size: dict[tuple[int, int, Price], list[int]] = defaultdict(list)
     for i, (one, (_, price, _)) in enumerate(zip(tables.groups, asked, strict=True)):
         of_size[len(one.layers), one.runs, price].append(i)
-    sizes = {(stages, runs) for stages, runs, _ in of_size}
-    scratch = {size: make_scratch(*size, tables, arch) for size in sizes}
     for (stages, runs, price), those in of_size.items():
-        paths = make_paths([tables.groups[i] for i in those])
-        own, least = scratch[stages, runs], work.room(len(those))
+        paths, least = make_paths([tables.groups[i] for i in those]), work.room(len(those))
         aim = aim_of(price, clocks, scale, ())
-        work(bound_groups)(
-            tables.layers, paths, limits, rates, aim, 8 * clocks.burst_bytes, own, work.words(bounds[those]), least
-        )
+        with lent_scratch(stages, runs, tables, arch) as own:
+            work(bound_groups)(
+                tables.layers, paths, limits, rates, aim, 8 * clocks.burst_bytes, own, work.words(bounds[those]), least
+            )
         found = np.asarray(least)
         costs[those] = np.where(found < NEVER, found / scale, np.inf)
     return np.asarray(costs[np.array(numbers, dtype=np.int64)] + setup, dtype=np.float64)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import NEVER, ceiling
-from lw3dsim.base.kernels import entry, kernel, read
+from lw3dsim.base.kernels import kernel, read
 from lw3dsim.map.group.axes import stored_whole
 from lw3dsim.tensor.bursts import Rows, bursts_of, columns_of, is_scattered
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.map.group.axes import Cuts
-    from lw3dsim.map.group.fitting import Stages
+    from lw3dsim.map.group.fitting import Chunks, Stages
 
 
 class Lines(NamedTuple):
@@ -29,6 +29,23 @@ class Lines(NamedTuple):
     parts: Words
     row_bursts: Words
     block: Words
+
+
+class Moved(NamedTuple):
+    """Tensors in DRAM, one after the other: which it is, the ``place`` of its first size, those of chunks it moves in.
+
+    Sizes ascend up to all channels. If it ``is_once``, a tile moves only what no tile before it had. ``layouts`` are
+    Rows behind each other: its ``usual`` ones from a number on, behind them those of ``packed`` rows, up to the usual
+    ones of the next.
+    """
+
+    tensor: Words
+    place: Words
+    is_once: Words
+    usual: Words
+    packed: Words
+    sizes: Chunks
+    layouts: Words
 
 
 class Lying(NamedTuple):
@@ -50,33 +67,29 @@ class Lying(NamedTuple):
     page_bursts: int
 
 
-@entry
-def lay_tensor(
-    cuts: Cuts, ways: int, tensor: int, layouts: Words, many: int, sizes: Words, first: int, lines: Lines, spans: Words,
-    is_once: int,
-) -> None:  # fmt: skip
-    """Fill in how a tensor lies from place ``first`` on, moved in chunks of each of ``sizes``, in the best layout.
+@kernel
+def lay_tensor(cuts: Cuts, ways: int, moved: Moved, one: int, lines: Lines, spans: Words) -> None:
+    """Fill in how a tensor lies, moved in chunks of each of its sizes, in the best of its usual layouts.
 
-    If ``is_once``, a tile moves only what no tile before it had.
-
-    That is the one of the fewest bursts, of those the one of the fewest parts, of those the first. ``sizes`` ascend up
-    to all channels; ``layouts`` are so ``many`` Rows behind each other. ``spans``, by way, is scratch.
+    That is the one of the fewest bursts, of those the one of the fewest parts, of those the first. ``spans``, by way,
+    is scratch.
     """
-    every, channels = len(cuts.tile), sizes[len(sizes) - 1]
-    for place in range(first * every, (first + len(sizes)) * every):
+    every, begin, end = len(cuts.tile), moved.sizes.begin[one], moved.sizes.begin[one + 1]
+    tensor, channels, is_once = moved.tensor[one], moved.sizes.size[end - 1], moved.is_once[one]
+    for place in range(moved.place[one] * every, (moved.place[one] + end - begin) * every):
         lines.bursts[place], lines.parts[place], lines.row_bursts[place], lines.block[place] = NEVER, 0, 0, 0
-    for number in range(many):
-        rows = read(Rows, layouts, number)
+    for number in range(moved.usual[one], moved.packed[one]):
+        rows = read(Rows, moved.layouts, number)
         sum_rows(rows, cuts, ways, tensor, spans, is_once)
-        for i in range(len(sizes)):
-            blocks, columns = touched(rows, channels, sizes[i])
+        for i in range(end - begin):
+            blocks, columns = touched(rows, channels, moved.sizes.size[begin + i])
             parts = blocks + min(columns, 1)
             for way in range(ways):
                 positions = cuts.all_new[tensor * every + way]
                 if is_once:
                     positions = stored_whole(cuts, way, tensor)
                 bursts = blocks * spans[way] + columns * positions
-                place = (first + i) * every + way
+                place = (moved.place[one] + i) * every + way
                 if bursts < lines.bursts[place] or (bursts == lines.bursts[place] and parts < lines.parts[place]):
                     lines.bursts[place], lines.parts[place] = bursts, parts
                     lines.row_bursts[place], lines.block[place] = rows.row_bursts, rows.block

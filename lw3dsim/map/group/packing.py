@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.map.group.axes import stored_whole
-from lw3dsim.map.group.lying import moved_along, saves_weights, touched
+from lw3dsim.map.group.lying import lay_tensor, moved_along, saves_weights, touched
 from lw3dsim.tensor.bursts import Rows
 from lw3dsim.tensor.planes import bursts_of_lines
 
@@ -19,28 +19,45 @@ if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.map.group.axes import Cuts
     from lw3dsim.map.group.fitting import Stages
-    from lw3dsim.map.group.lying import Lines
+    from lw3dsim.map.group.lying import Lines, Moved
 
 
 @entry
-def lay_frames(
-    h: Cuts, w: Cuts, ways_h: int, ways_w: int, tensor: int, layouts: Words, many: int, sizes: Words, first: int,
-    lines: Lines, frames: Lines, planes: Words, is_once: int,
+def lay_tensors(
+    h: Cuts, w: Cuts, ways_h: int, ways_w: int, reads: int, moved: Moved, stages: Stages, burst_bits: int,
+    lines: Lines, frames: Lines, fewer: Words, spans: Words, planes: Words,
 ) -> None:  # fmt: skip
-    """Fill in how ``frames`` of a tensor lie: as its ``lines`` do, or in one of so ``many`` layouts of packed rows.
+    """Fill in how all that is ``moved`` lies: what is read, behind these the output, then what is stored besides.
+
+    ``frames`` where rows may be packed. ``spans``, by way to cut W, and ``planes``, to cut H and W, are scratch.
+    """
+    for one in range(len(moved.tensor)):
+        lay_tensor(w, ways_w, moved, one, lines, spans)
+        if len(frames.bursts):
+            lay_frames(h, w, ways_h, ways_w, moved, one, lines, frames, planes)
+    link_fewer(h, w, ways_h, ways_w, reads, moved, stages, burst_bits, lines, frames, fewer)
+
+
+@kernel
+def lay_frames(
+    h: Cuts, w: Cuts, ways_h: int, ways_w: int, moved: Moved, one: int, lines: Lines, frames: Lines, planes: Words
+) -> None:
+    """Fill in how ``frames`` of a tensor lie: as its ``lines`` do, or in one of its layouts of packed rows.
 
     Of equal bursts the first. See :func:`lw3dsim.map.group.lying.lay_tensor`; ``planes``, by way to cut H and W, is
     scratch.
     """
-    for i in range(len(sizes)):
+    begin, end, tensor = moved.sizes.begin[one], moved.sizes.begin[one + 1], moved.tensor[one]
+    first, is_once = moved.place[one], moved.is_once[one]
+    for i in range(end - begin):
         take_lines(h, w, ways_h, ways_w, tensor, first + i, lines, frames, is_once)
-    for number in range(many):
-        rows = read(Rows, layouts, number)
+    for number in range(moved.packed[one], moved.usual[one + 1]):
+        rows = read(Rows, moved.layouts, number)
         for j in range(ways_h):
             for k in range(ways_w):
                 planes[j * len(w.tile) + k] = sum_plane(rows, h, w, j, k, tensor, is_once)
-        for i in range(len(sizes)):
-            blocks, _ = touched(rows, sizes[len(sizes) - 1], sizes[i])
+        for i in range(end - begin):
+            blocks, _ = touched(rows, moved.sizes.size[end - 1], moved.sizes.size[begin + i])
             for j in range(ways_h):
                 for k in range(ways_w):
                     at, bursts = frame_place(h, w, first + i, j, k), blocks * planes[j * len(w.tile) + k]
@@ -94,18 +111,19 @@ def stores_less(h: Cuts, w: Cuts, ways_h: int, smaller: int, own: int, k: int, l
     return False
 
 
-@entry
+@kernel
 def link_fewer(
-    h: Cuts, w: Cuts, ways_h: int, ways_w: int, first: int, sizes: Words, stages: Stages, burst_bits: int,
+    h: Cuts, w: Cuts, ways_h: int, ways_w: int, output: int, moved: Moved, stages: Stages, burst_bits: int,
     lines: Lines, frames: Lines, fewer: Words,
 ) -> None:  # fmt: skip
-    """Fill in which smaller chunks of the output are worth taking where a larger one fits: what moves fewer bursts.
+    """Fill in which smaller chunks of the ``output`` are worth taking where a larger one fits: what moves fewer bursts.
 
     Fewer of the output in any way to cut H, or of the weights of a stage of the last run, each chunk in whole bursts.
     """
-    for i in range(len(sizes)):
-        saving = i - 1
-        while saving >= 0 and not saves_weights(stages, sizes[saving], sizes[i], burst_bits):
+    begin, first = moved.sizes.begin[output], moved.place[output]
+    for i in range(moved.sizes.begin[output + 1] - begin):
+        own, saving = moved.sizes.size[begin + i], i - 1
+        while saving >= 0 and not saves_weights(stages, moved.sizes.size[begin + saving], own, burst_bits):
             saving -= 1
         for way in range(ways_w):
             smaller = i - 1

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def list_sets(stages: Stages, chunks: Chunks, limits: Limits, sets: Words, bits: Words) -> int:
     """List the sets of stages whose weights fit together, a flag for each stage, and their bits; return how many.
 
+    Those of few bits come first, of equal ones those of few stages, then those that the first stages are not in.
     A set is left out if one more stage could stay with the same largest chunks of all runs, in one slot, in two and in
     all, as that streams less, and nothing waits where it did not.
     """
@@ -37,7 +38,37 @@ def list_sets(stages: Stages, chunks: Chunks, limits: Limits, sets: Words, bits:
         if taken <= limits.weight_bits and not can_grow(stages, chunks, limits, sets, count * many, taken):
             bits[count] = taken
             count += 1
+    gap = count >> 1
+    while gap > 0:
+        for at in range(gap, count):
+            place = at
+            while place >= gap and comes_before(sets, bits, many, place, place - gap):
+                exchange_sets(sets, bits, many, place, place - gap)
+                place -= gap
+        gap >>= 1
     return count
+
+
+@kernel
+def comes_before(sets: Words, bits: Words, many: int, one: int, other: int) -> bool:
+    """Return whether a set of so many stages comes before another."""
+    if bits[one] != bits[other]:
+        return bits[one] < bits[other]
+    more = first = 0
+    for stage in range(many):
+        differs = sets[one * many + stage] - sets[other * many + stage]
+        more += differs
+        first = first if first else differs
+    return more < 0 or (more == 0 and first < 0)
+
+
+@kernel
+def exchange_sets(sets: Words, bits: Words, many: int, one: int, other: int) -> None:
+    """Let two sets of so many stages take each other's places."""
+    bits[one], bits[other] = bits[other], bits[one]
+    for stage in range(many):
+        a, b = one * many + stage, other * many + stage
+        sets[a], sets[b] = sets[b], sets[a]
 
 
 @kernel

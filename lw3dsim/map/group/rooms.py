@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import kernel
 
 if TYPE_CHECKING:
@@ -70,6 +71,15 @@ def are_others(room: Room, runs: int, at: int, way: int) -> bool:
     for run in range(runs):
         room.chunks[own + run + 1] = found.chunk[run * len(found.t) + at]
     return are_new
+
+
+@kernel
+def lowest_of(room: Room, count: int) -> int:
+    """Return what the cheapest of the first ``count`` mappings costs at least."""
+    lowest = NEVER
+    for i in range(count):
+        lowest = min(lowest, room.found.cost[i])
+    return lowest
 
 
 @kernel

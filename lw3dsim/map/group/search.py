@@ -6,6 +6,7 @@ latency is estimated. The caller simulates the best few and takes the best by si
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,13 +17,22 @@ from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.waves import empty_waves
-from lw3dsim.map.group.candidates import Candidates, cheaply_listed, fit_none, fit_tiles, listed
+from lw3dsim.map.group.candidates import (
+    Candidates,
+    fit_tiles,
+    gathered_into,
+    parts_within,
+    room_for_tiles,
+    unlisted,
+)
 from lw3dsim.map.group.cost import GroupCost, Scales, make_scales
 from lw3dsim.map.group.fitting import Found as FoundColumns
 from lw3dsim.map.group.group import GroupMapping  # noqa: TC001  # decoded when remembered
-from lw3dsim.map.group.pricing import LEAST
+from lw3dsim.map.group.listing import list_cheapest
+from lw3dsim.map.group.pricing import LEAST, MOST
 from lw3dsim.map.group.rooms import WAYS, Best, Room
 from lw3dsim.map.group.shortlist import shortlist
+from lw3dsim.map.group.tables import lent_scratch, limits_of, tables_of
 from lw3dsim.map.group.weighing import SEEN, Effort, Modes, Seen, Traffic
 from lw3dsim.tensor.layout import block_sizes
 
@@ -90,20 +100,23 @@ def search_group(
     *,
     keep: int = CANDIDATES,
     lies: tuple[Blocks, ...] | None = None,
+    enough: float = math.inf,
 ) -> list[Found]:
-    """Return the ``keep`` cheapest mappings of ``group``, or all, best first.
+    """Return the ``keep`` cheapest mappings of ``group``, or all, best first; none where all cost more than ``enough``.
 
     Where it ``lies`` is given, its input, its output and what it stores besides are in the best of these channel blocks
     instead of its own.
 
     Raises MappingError when none fits, or where a stage has nothing to compute: such a layer runs by itself.
     """
-    begun = begin(group, arch, clocks, price, lies)
-    priced = price_candidates(list_cheapest(begun, keep), begun.scales)
-    best = cheapest(priced, keep)
-    if not best:
-        raise MappingError("buffers", "no tile of the fused group fits the buffers")
-    return [priced.found(i) for i in best]
+    tables = tables_of([group], arch)
+    with lent_scratch(len(group.stages), len(group.runs), tables, arch, group.stages[0].sources) as own:
+        begun = begin(gathered_into(own, tables, arch), group, arch, clocks, price, lies)
+        priced = price_candidates(find_cheapest(begun, keep, enough), begun.scales)
+        best = cheapest(priced, keep)
+        if not best and enough == math.inf:
+            raise MappingError("buffers", "no tile of the fused group fits the buffers")
+        return [priced.found(i) for i in best]
 
 
 def check_busy(of: Fits | Gathered) -> None:
@@ -142,27 +155,29 @@ class Weighed(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """What a search begins with, however many mappings it keeps: tiles, and all that mappings are weighed on.
+    """What a search begins with, however many mappings it keeps: what they are made of, and all they are weighed on.
 
-    The tiles are those that may cost no more than ``cut``, hardly more than the cheapest does at least.
+    Costs are counted in integers, ``scale`` times as high.
     """
 
     scales: Scales
     weighed: Weighed
     gauge: Gauge
     fits: Fits
-    cut: int
+    scale: float
 
 
-@kept(64)
-def begin(group: Group, arch: Accelerator, clocks: Clocks, price: Price, lies: tuple[Blocks, ...] | None) -> Begun:
-    """Begin a search; raise MappingError where a stage has nothing to compute."""
-    fits = fit_none(group, arch)
-    check_busy(fits)
+def begin(
+    of: Gathered, group: Group, arch: Accelerator, clocks: Clocks, price: Price, lies: tuple[Blocks, ...] | None
+) -> Begun:
+    """Begin a search ``of`` what mappings of a group are made of; raise MappingError where a stage computes nothing."""
+    check_busy(of)
+    limits = limits_of(arch)
+    fits = unlisted(of, limits, parts_within(of, limits))
     scales = make_scales(group, fits, arch, clocks, price, lies)
     scale = _scale_of(fits, scales)
     gauge = scales.gauge(fits, scale)
-    return Begun(scales, Weighed.of(scales, scale), gauge, *cheaply_listed(fits, gauge))
+    return Begun(scales, Weighed.of(scales, scale), gauge, fits, scale)
 
 
 def _scale_of(fits: Fits, scales: Scales) -> float:
@@ -171,19 +186,22 @@ def _scale_of(fits: Fits, scales: Scales) -> float:
     return LEAST / least if least else 0.0
 
 
-def list_cheapest(begun: Begun, keep: int) -> Candidates:
-    """Return candidates with the ``keep`` cheapest of all tiles among them.
-
-    First of tiles that may cost hardly more than the cheapest does at least: those that cost more are looked at where
-    the cheapest of these do.
-    """
-    fits, cut, modes = begun.fits, begun.cut, len(begun.scales.modes)
-    room = make_room(fits, modes, FIRST_ROOM, keep)
+def find_cheapest(begun: Begun, keep: int, enough: float) -> Candidates:
+    """Return candidates with the ``keep`` cheapest of all tiles among them; none where all cost over ``enough``."""
+    work, modes, price = kernels(), len(begun.scales.modes), begun.scales.price
+    tiles = room_for_tiles(begun.fits)
+    fits, order = replace(begun.fits, tiles=tiles), work.room(len(tiles.t))
+    room, setup = make_room(fits, modes, FIRST_ROOM, keep), price.cycle * begun.scales.setup_cycles
+    # Costs are rounded down.
+    most = math.ceil(min(max(enough - setup, 0.0) * begun.scale, MOST)) + 1 if enough < math.inf else NEVER
     while True:
-        room, count, most = fill_room(fits, lowest_first(fits), begun.weighed, room)
-        if most <= cut:
-            return taken(fits, room, modes, count, most)
-        fits, cut = listed(fits, begun.gauge, most), most
+        count, cost = work(list_cheapest)(
+            fits.parts, fits.ways, begun.gauge, fits.is_square, begun.weighed.lying, begun.weighed.modes, most, tiles,
+            order, room,
+        )  # fmt: skip
+        if count >= 0:
+            return taken(fits, room, modes, count, cost)
+        room = larger_room(fits, modes, room)
 
 
 def list_all(fits: Fits, scales: Scales) -> Candidates:
@@ -200,14 +218,19 @@ def fill_room(fits: Fits, order: Ints, weighed: Weighed, room: Room) -> tuple[Ro
     What is known of the best already stays so. No more than the last is what any of the best costs at least, in
     integers; NEVER where there are fewer than ``room.best`` has places.
     """
-    work, places = kernels(), kernels().words(order)
+    work, places, many = kernels(), kernels().words(order), len(order)
     while True:
-        count, most = work(shortlist)(fits.parts, fits.tiles, places, fits.limits, fits.floor, *weighed, room)
+        count, most = work(shortlist)(
+            fits.parts, fits.tiles, places, many, fits.limits, fits.floor, *weighed, NEVER, room
+        )
         if count >= 0:
             return room, count, most
-        modes = len(weighed.modes.stage)
-        more = make_room(fits, modes, 2 * len(room.found.t), 0)
-        room = more._replace(best=room.best, seen=room.seen)
+        room = larger_room(fits, len(weighed.modes.stage), room)
+
+
+def larger_room(fits: Fits, modes: int, room: Room) -> Room:
+    """Return room for twice as many mappings as a ``room`` has, with what is known of the best."""
+    return make_room(fits, modes, 2 * len(room.found.t), 0)._replace(best=room.best, seen=room.seen)
 
 
 def taken(fits: Fits, room: Room, modes: int, count: int, most: int) -> Candidates:

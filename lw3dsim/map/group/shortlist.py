@@ -14,7 +14,7 @@ from lw3dsim.map.group.bounding import bound_cycles, moved_weights
 from lw3dsim.map.group.choosing import Slots, choose_chunks, size_tile, stream_rest, with_share
 from lw3dsim.map.group.fitting import stored_bits
 from lw3dsim.map.group.pricing import PARTS, cost_of, least_cost, saves_slots
-from lw3dsim.map.group.rooms import WAYS, are_others, drop_worse, note_nothing
+from lw3dsim.map.group.rooms import WAYS, are_others, drop_worse, lowest_of, note_nothing
 from lw3dsim.map.group.tiles import least_weights
 from lw3dsim.map.group.weighing import read_bursts, stored_bursts, weigh_stage, weigh_traffic
 
@@ -32,19 +32,24 @@ ROUNDINGS = 8
 
 @entry
 def shortlist(
-    parts: Parts, fit: Tiles, order: Words, limits: Limits, floor: Floor, lying: Lying, modes: Modes, rates: Rates,
-    aim: Aim, room: Room,
+    parts: Parts, fit: Tiles, order: Words, many: int, limits: Limits, floor: Floor, lying: Lying, modes: Modes,
+    rates: Rates, aim: Aim, enough: int, room: Room,
 ) -> tuple[int, int]:  # fmt: skip
-    """List mappings of the tiles ``order``, with all that is among the best; return how many they are.
+    """List mappings of ``many`` tiles, the first of ``order``, with all that is among the best; return how many.
 
     And what none of the best costs more than, at least: of those listed, what does may be left out. The best are as
     many as ``room.best`` has places; without any, all that fits is listed. What is noted there of a shortlist of some
-    of the tiles bounds all from the beginning. -1: there is not enough room.
+    of the tiles bounds all from the beginning. -1: there is not enough room. None are listed where tiles that cost no
+    more than ``enough`` have only mappings that do, and those of others may as well.
     """
-    count, most = 0, worst_of(room.best)
+    count, most, is_cheap = 0, worst_of(room.best), False
     stream_rest(parts, limits, room.streamed)
-    for place in range(len(order)):
+    for place in range(many):
         tile = order[place]
+        if fit.cost[tile] > enough and not is_cheap:
+            if lowest_of(room, count) > enough:
+                return 0, most
+            is_cheap = True
         compute = fit.cycles[tile] * PARTS
         if least_cost(rates, aim, compute, fit.bits[tile] // lying.burst_bits) > most:
             continue

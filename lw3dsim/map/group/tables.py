@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lw3dsim.base.arrays import Ints, Words
+    from lw3dsim.base.kernels import Kernels
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
+    from lw3dsim.machine.records import Triple
     from lw3dsim.map.group.group import Blocks, Group
 
 MAX_GROUP_STEPS = 200_000
@@ -61,20 +65,50 @@ class Numbered(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """Groups in numbers, the problems and the layers that these are of."""
+    """Groups in numbers, the layers that these are of, and the longest T, H and W of their outputs."""
 
     groups: list[Numbered]
-    problems: list[Problem]
     layers: Layers
+    extent: tuple[int, int, int]
 
 
-def tables_of(groups: Sequence[Group], arch: Accelerator) -> Tables:
-    """Return ``groups`` in numbers, for ``arch``."""
-    numbers: Numbers[Problem] = Numbers()
-    kinds: Numbers[Kind] = Numbers()
-    sets: Numbers[ChunkSet] = Numbers()
-    numbered = [
-        Numbered(
+class Book:
+    """Groups on a design in numbers, which are given as they are asked for: a network is numbered once.
+
+    What two threads ask at a time is numbered one after the other.
+    """
+
+    def __init__(self, arch: Accelerator) -> None:
+        self._arch, self._lock = arch, Lock()
+        self._problems: Numbers[Problem] = Numbers()
+        self._kinds: Numbers[Kind] = Numbers()
+        self._sets: Numbers[ChunkSet] = Numbers()
+        self._groups: dict[Group, Numbered] = {}
+        self._known, self._extent = 0, (1, 1, 1)
+        self._layers: Layers | None = None
+
+    def __len__(self) -> int:
+        """Return how many numbers are given."""
+        return len(self._problems) + len(self._kinds) + len(self._sets)
+
+    def tables(self, groups: Sequence[Group]) -> Tables:
+        """Return ``groups`` in numbers."""
+        with self._lock:
+            numbered = [self._groups.get(group) or self._number(group) for group in groups]
+            if self._layers is None or len(self) > self._known:
+                self._layers = self._read()
+                self._known = len(self)
+                t, h, w = (max((stage.out[d] for stage in self._problems), default=1) for d in range(3))
+                self._extent = t, h, w
+            return Tables(numbered, self._layers, self._extent)
+
+    def _number(self, group: Group) -> Numbered:
+        numbers, kinds = self._problems, self._kinds
+        for stage, reads_back, keeps in kinds_of(group):
+            if (stage, reads_back, keeps) not in kinds:
+                # Who can't be mapped gets no number.
+                kind_words(stage, reads_back, keeps, self._arch)
+        numbered = self._groups[group] = Numbered(
             layers=[numbers[stage] for stage in group.stages],
             kinds=[kinds[kind] for kind in kinds_of(group)],
             reads=group.sources,
@@ -82,21 +116,33 @@ def tables_of(groups: Sequence[Group], arch: Accelerator) -> Tables:
             reads_dram=group.operand_blocks,
             stored=group.stores,
             runs=len(group.runs),
-            final=sets[group.stages[-1].n, tuple(dict.fromkeys(map(abs, group.output_blocks)))],
+            final=self._sets[group.stages[-1].n, tuple(dict.fromkeys(map(abs, group.output_blocks)))],
         )
-        for group in groups
-    ]
-    work, problems = kernels(), list(numbers)
-    inner, words = [sets[stage.n, (1,)] for stage in problems], [kind_words(*kind, arch) for kind in kinds]
-    layers = Layers(
-        layer=joined([layer_words(stage) for stage in problems]),
-        takes_all=work.words([stage.whole_frames for stage in problems]),
-        pace=joined([pace for pace, _ in words]),
-        array=joined([arrays for _, arrays in words]),
-        chunks=plain_chunks([chunk_sizes(total, arch.pe.rows, blocks) for total, blocks in sets]),
-        inner=work.words(inner),
-    )
-    return Tables(numbered, problems, layers)
+        return numbered
+
+    def _read(self) -> Layers:
+        """Return all layers that have a number in words."""
+        work, arch, problems, sets = kernels(), self._arch, self._problems, self._sets
+        inner, words = [sets[stage.n, (1,)] for stage in problems], [kind_words(*kind, arch) for kind in self._kinds]
+        return Layers(
+            layer=joined([layer_words(stage) for stage in problems]),
+            takes_all=work.words([stage.whole_frames for stage in problems]),
+            pace=joined([pace for pace, _ in words]),
+            array=joined([arrays for _, arrays in words]),
+            chunks=plain_chunks([chunk_sizes(total, arch.pe.rows, blocks) for total, blocks in sets]),
+            inner=work.words(inner),
+        )
+
+
+@kept(8)
+def book_of(arch: Accelerator, work: Kernels) -> Book:  # noqa: ARG001  # what it holds is on the words of these
+    """Return the numbers of groups on a design."""
+    return Book(arch)
+
+
+def tables_of(groups: Sequence[Group], arch: Accelerator) -> Tables:
+    """Return ``groups`` in numbers, for ``arch``."""
+    return book_of(arch, kernels()).tables(groups)
 
 
 def joined(parts: Sequence[Ints]) -> Words:
@@ -122,8 +168,40 @@ def make_paths(groups: Sequence[Numbered]) -> Paths:
 
 def make_scratch(stages: int, runs: int, tables: Tables, arch: Accelerator, sources: int = 1) -> Scratch:
     """Return room for a group of so many stages and runs of ``tables``, whose first reads ``sources`` tensors."""
-    work, most = kernels(), [max(stage.out[d] for stage in tables.problems) for d in range(3)]
-    longest, tensors, chunks = max(most), stages + 1, max(1, runs * len(tables.layers.chunks.size))
+    own = _scratch(stages, runs, tables.extent, max(1, runs * len(tables.layers.chunks.size)))
+    return fitted(own, tables, arch, sources)
+
+
+def fitted(own: Scratch, tables: Tables, arch: Accelerator, sources: int = 1) -> Scratch:
+    """Return room for a group of ``tables`` on ``arch``, whose first stage reads ``sources`` tensors."""
+    floor = own.floor._replace(
+        layers=tables.layers.layer, arrays=tables.layers.array, rows=arch.places("output_channels")
+    )
+    stages = own.parts.stages._replace(sources=sources)
+    return own._replace(floor=floor, parts=own.parts._replace(stages=stages))
+
+
+@contextmanager
+def lent_scratch(stages: int, runs: int, tables: Tables, arch: Accelerator, sources: int = 1) -> Iterator[Scratch]:
+    """Lend room for groups of so many stages and runs of ``tables``: what is in it then is written over later."""
+    chunks = max(1, runs * len(tables.layers.chunks.size))
+    free = _free(stages, runs, tables.extent, 1 << (chunks - 1).bit_length(), kernels())
+    own = free.pop() if free else _scratch(stages, runs, tables.extent, 1 << (chunks - 1).bit_length())
+    try:
+        yield fitted(own, tables, arch, sources)
+    finally:
+        free.append(own)
+
+
+@kept(128)
+def _free(stages: int, runs: int, most: Triple, chunks: int, work: Kernels) -> list[Scratch]:  # noqa: ARG001
+    """Return what of such rooms nobody uses now."""
+    return []
+
+
+def _scratch(stages: int, runs: int, most: Triple, chunks: int) -> Scratch:
+    """Return room for a group of so many stages and runs, with outputs of ``most`` T, H and W and so many chunks."""
+    work, longest, tensors = kernels(), max(most), stages + 1
     units = [3 * stages * size for size in most]
     of_runs, of_tiles = (runs, runs, runs + 1, chunks), (3, longest + 1, 2 * longest, 2 * longest)
     n, c, has_weights, kernel_bits, bias_bits, run, reads_dram, filled, *rest = work.carved(
@@ -137,8 +215,7 @@ def make_scratch(stages: int, runs: int, tables: Tables, arch: Accelerator, sour
         for size in most
     )
     stages_of_group = Stages(
-        n, c, has_weights, kernel_bits, bias_bits, run, reads_dram, waits, stored, channels, start, stop, bits,
-        sources,
+        n, c, has_weights, kernel_bits, bias_bits, run, reads_dram, waits, stored, channels, start, stop, bits, 1,
     )  # fmt: skip
     return Scratch(
         parts=Parts(
@@ -151,7 +228,7 @@ def make_scratch(stages: int, runs: int, tables: Tables, arch: Accelerator, sour
             set_bits=set_bits,
             chunks=Chunks(begin=begin, size=sizes),
         ),
-        floor=Floor._make((*floor, tables.layers.layer, tables.layers.array, arch.places("output_channels"))),
+        floor=Floor._make((*floor, work.empty(0), work.empty(0), 0)),
         reaches=work.rooms(Reaches, stages),
         ways=ways,
         filled=filled,

@@ -69,7 +69,7 @@ def list_tiles(parts: Parts, ways: tuple[int, int, int], gauge: Gauge, cut: int,
     return count
 
 
-@entry
+@kernel
 def list_cheap_tiles(
     parts: Parts, ways: tuple[int, int, int], gauge: Gauge, is_square: int, fit: Tiles
 ) -> tuple[int, int]:

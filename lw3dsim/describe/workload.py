@@ -27,7 +27,18 @@ from lw3dsim.describe.moves import (
 from lw3dsim.describe.products import BatchNorm, Conv3d, Gate, Linear, Matmul
 from lw3dsim.describe.shape import Density, Extent, Shape, Size, Widths
 from lw3dsim.describe.transposed import ConvTranspose3d, Phase
-from lw3dsim.describe.vectors import Activation, Add, LayerNorm, Mul, Pool3d, RunningMean, ScaledNorm, Softmax, Trg
+from lw3dsim.describe.vectors import (
+    Activation,
+    Add,
+    Elementwise,
+    LayerNorm,
+    Mul,
+    Pool3d,
+    RunningMean,
+    ScaledNorm,
+    Softmax,
+    Trg,
+)
 from lw3dsim.errors import InputError, ShapeError, check_name, one_line, short, suggest
 
 if TYPE_CHECKING:
@@ -160,6 +171,36 @@ class Workload(Value, frozen=True, kw_only=True, dict=True, gc=True):
     def spreads(self, layer: Layer) -> bool:
         """Return whether ``layer`` reads positions of a tensor again for others: it can't take that over on chip."""
         return len({self.shapes[name] for name in layer.streams}) > 1
+
+    def reads_as_laid(self, layer: Layer) -> tuple[str, ...]:
+        """Return the tensors that ``layer`` works through as they lie: not as one vector, nor what it reads again."""
+        if isinstance(layer, Linear):
+            return ()
+        made, is_each = self.shapes[layer.name], isinstance(layer, Elementwise)
+        return tuple(dict.fromkeys(name for name in layer.streams if not is_each or self.shapes[name] == made))
+
+    @cached_property
+    def laid_like(self) -> Mapping[str, str]:
+        """By tensor whose layout can be chosen, the one of those that lie as it does which stands for them.
+
+        What a sum or product reads together lies alike. A vector has but one layout, and what is copied into one has
+        its first.
+        """
+        like = {name: name for name, shape in self.shapes.items() if shape.extent != (1, 1, 1)}
+        joined = [layer.streams for layer in self.layers if not isinstance(layer, Elementwise) and layer.streams[1:]]
+        for layer in self.layers:
+            names = self.reads_as_laid(layer) if isinstance(layer, Elementwise) else ()
+            for name in names[1:] if names[:1] and names[0] in like else ():
+                old, new = like[name], like[names[0]]
+                like = {one: new if own == old else own for one, own in like.items()}
+        fixed = {like.get(name) for names in joined for name in names}
+        return {name: own for name, own in like.items() if own not in fixed}
+
+    @cached_property
+    def read_together(self) -> frozenset[str]:
+        """What stands for the tensors that a layer reads with others."""
+        together = (name for layer in self.layers for name in layer.streams if len(layer.streams) > 1)
+        return frozenset(self.laid_like[name] for name in together if name in self.laid_like)
 
     def clips(self, layer: Layer) -> tuple[int, int, Widths]:
         """Return how many clips ``layer`` computes together, the frames before each it looks back at, its widths."""

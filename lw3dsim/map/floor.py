@@ -37,7 +37,7 @@ def compulsory_bytes(problem: Problem) -> int:
 
 def compulsory_by_stream(problem: Problem) -> dict[str, int]:
     """Return the compulsory bytes of inputs, weights and outputs."""
-    inputs = problem.input_channels * _needed_pixels(problem) * problem.sources * problem.activation_bits
+    inputs = problem.input_channels * needed_pixels(problem) * problem.sources * problem.activation_bits
     return {
         "ifmap": _bytes(inputs),
         "weight": _bytes(_weight_bits(problem)),
@@ -124,7 +124,8 @@ def _filled(levels: list[int], tops: list[int], amount: float) -> list[float]:
 
 
 @kept(65536)
-def _needed_pixels(problem: Problem) -> int:
+def needed_pixels(problem: Problem) -> int:
+    """Return the positions of its input that a layer looks at."""
     axes = (input_axis(problem, dimension, size) for dimension, size in enumerate(problem.out))
     return math.prod(int(axis.needed[0]) for axis in axes)
 

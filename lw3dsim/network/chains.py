@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.values import replace
 from lw3dsim.map.group.fusable import can_branch, can_fuse
 from lw3dsim.map.group.group import Group
 from lw3dsim.map.group.partition import make_trees
@@ -213,9 +214,21 @@ def stored_of(network: Workload, layers: Sequence[AnyLayer]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def moved_of(layers: Sequence[AnyLayer], stored: Sequence[int]) -> tuple[str, ...]:
-    """Return the tensors whose layouts a layer or chain has a part in: what it reads, makes, and has ``stored``."""
-    return layers[0].inputs[0], layers[-1].name, *(layers[tensor - 1].name for tensor in stored)
+def moved_of(network: Workload, layers: Sequence[AnyLayer], group: Group | None) -> tuple[str | None, ...]:
+    """Return the tensors that a layer or ``group`` of ``layers`` moves, in the order of its blocks.
+
+    The first is one of those that the first layer reads as they lie, None where there is none.
+    """
+    read, made = next(iter(network.reads_as_laid(layers[0])), None), layers[-1].name
+    if group is None:
+        return read, made
+    stored = (layers[tensor - 1].name for tensor in group.stored)
+    return read, made, *stored, *(_second(layers[i - 1], layers[i]) for i in group.seconds)
+
+
+def _second(before: AnyLayer, layer: AnyLayer) -> str:
+    """Return what a layer of a chain reads beside what the one before it makes."""
+    return next(name for name in layer.streams if name != before.name)
 
 
 def trees_of(network: Workload, problems: Sequence[Problem], arch: Accelerator, apart: Collection[int]) -> Trees:
@@ -231,10 +244,11 @@ def group_along(network: Workload, problems: Sequence[Problem], path: Path, free
     layers, own = [network.layers[i] for i in path], [problems[i] for i in path]
     if len(path) == 1 or not can_wait(network, layers, own):
         return None
-    stored = stored_of(network, layers)
-    return group_of(layers, own, free_along(network, path, free, stored), stored)
+    group = group_of(layers, own, stored=stored_of(network, layers))
+    return replace(group, free=free_along(network, path, free, group))
 
 
-def free_along(network: Workload, path: Path, free: Mapping[str, Blocks], stored: Sequence[int]) -> tuple[Blocks, ...]:
-    """Return the ``free`` blocks of the input and the output of a path, and of what it has ``stored``."""
-    return tuple(free[name] for name in moved_of([network.layers[i] for i in path], stored))
+def free_along(network: Workload, path: Path, free: Mapping[str, Blocks], group: Group) -> tuple[Blocks, ...]:
+    """Return the ``free`` blocks of the input and the output of the ``group`` of a path, and of what it stores."""
+    names = moved_of(network, [network.layers[i] for i in path], group)
+    return tuple(() if name is None else free[name] for name in names[: 2 + len(group.stored)])

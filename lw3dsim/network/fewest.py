@@ -8,15 +8,18 @@ those are listed that may be best; all others are one more entry, never exact.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.simulated import Unit
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Linear
 from lw3dsim.errors import MappingError
+from lw3dsim.machine.problem import layout_block
 from lw3dsim.map.group.laid import LaidPartition
 from lw3dsim.map.group.least import least_of_groups
 from lw3dsim.map.group.partition import Ending, Trees
@@ -25,12 +28,13 @@ from lw3dsim.map.layer.price import BYTES_ONLY, Price
 from lw3dsim.network.chains import group_along, trees_of
 from lw3dsim.network.groups import find_group, run_group
 from lw3dsim.network.layers import fewest_bytes, floor_of_ways, run_layer, tiles_of_ways
-from lw3dsim.network.layouts import free_blocks, free_tensors, moved_by, packed_blocks, settle_layouts
+from lw3dsim.network.layouts import free_blocks, moved_by, packed_blocks, settle_layouts, standing
 from lw3dsim.network.offers import NOTHING, OTHERS, End, Offer, ends_of, users_of
 from lw3dsim.network.other_blocks import chunks_of
 from lw3dsim.network.reach import Reach, reach_of
 from lw3dsim.network.runs import bare
 from lw3dsim.network.views import in_packed
+from lw3dsim.network.whole_bursts import least_of_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -72,14 +76,27 @@ class Asked(Value, frozen=True, kw_only=True):
         """The channel blocks of each tensor whose layout decides: those that it may have, or the one that it has.
 
         Those to begin with are the usual ones, tiles of any layer or group that uses it, and packed rows, where these
-        take fewer bursts than any of the usual ones.
+        take fewer bursts than any of the usual ones. What others have to lie like is in that of the usual ones which
+        takes the fewest, or in packed rows.
         """
-        free, known = free_blocks(self.network, self.arch, self.given), {**self.given, **self.network.blocks}
-        names = sorted(free_tensors(self.network))
-        given = {name: (known[name],) for name in names if name in known}
+        free, known = free_blocks(self.network, self.arch, self.given), standing(self.network, self.given)
+        given = {name: (known[name],) for name in sorted(self.alike) if name in known}
         tiles, packed = self._tiles, packed_blocks(self.network, self.arch, free)
-        every = {name: (*free[name], *tiles[name], *packed[name]) for name in names if free[name]}
+        every = {
+            name: (*((*free[name], *tiles[name]) if many == 1 else self._first(name)), *packed[name])
+            for name, many in sorted(self.alike.items())
+            if free[name]
+        }
         return {name: tuple(dict.fromkeys(blocks)) for name, blocks in every.items()} | given
+
+    @property
+    def alike(self) -> Counter[str]:
+        """By what stands for tensors, how many lie alike."""
+        return Counter(self.network.laid_like.values())
+
+    def _first(self, name: str) -> Blocks:
+        bits = self.network.tensor_bits.get(name, self.arch.precision.activation_bits)
+        return (layout_block(self.network.shapes[name], self.arch, bits),)
 
     @property
     def _tiles(self) -> dict[str, list[int]]:
@@ -88,8 +105,8 @@ class Asked(Value, frozen=True, kw_only=True):
         for layer in self.network.layers:
             first, last = tiles_of_ways(self.network, layer, self.arch, self.policy)
             tiles[layer.name] += last
-            if not isinstance(layer, Linear):
-                tiles[layer.inputs[0]] += first
+            for name in self.network.reads_as_laid(layer):
+                tiles[name] += first
             tiles[layer.name] += chunks_of(self.network.shapes[layer.name].channels, self.arch)
         return tiles
 
@@ -143,7 +160,7 @@ def find_fewest(asked: Asked) -> Fewest:
     return Fewest(
         dram_bytes=round(least),
         lies={path: offers[path].lies(layouts) for path in chosen},
-        blocks={name: blocks[name][number] for name, number in layouts.items()},
+        blocks={name: those[layouts.get(name, 0)] for name, those in blocks.items()},
         groups={path: groups[path] for path in chosen if path in groups},
     )
 
@@ -201,7 +218,8 @@ class Listed:
         """Begin with the usual blocks, and those of tiles."""
         free = free_blocks(asked.network, asked.arch, asked.given) if not asked.fixed else {}
         self.asked, self.reaches = asked, dict[int, Reach]()
-        self.blocks = {name: (*blocks, OTHERS) if free.get(name) else blocks for name, blocks in asked.blocks.items()}
+        alone = {name for name, many in asked.alike.items() if many == 1 and free.get(name)}
+        self.blocks = {name: (*blocks, OTHERS) if name in alone else blocks for name, blocks in asked.blocks.items()}
 
     def bound(self, i: int) -> Floats:
         """Return what a layer moves at least, by how its ends lie."""
@@ -253,13 +271,14 @@ def _groups(asked: Asked, problems: Sequence[Problem], trees: Trees) -> dict[Pat
 
 def _group_offers(asked: Asked, groups: Mapping[Path, Group], blocks: Mapping[str, Blocks]) -> dict[Path, Offer]:
     """Return the offers of groups: first what their tiles move at least, then any mapping, then those that lie so."""
-    arch, offers = bare(asked.arch), {}
+    arch, offers, clocks = bare(asked.arch), {}, make_clocks(asked.arch)
     cuts = [in_usual_chunks(group, arch) for group in groups.values()]
-    bounds = least_of_groups(cuts, arch, make_clocks(arch), [BYTES] * len(cuts), ORDINARY) * ROUNDED
+    bounds = least_of_groups(cuts, arch, clocks, [BYTES] * len(cuts), ORDINARY) * ROUNDED
     for (path, group), cut, bound in zip(groups.items(), cuts, bounds.tolist(), strict=True):
-        ends = ends_of(asked.network, path, blocks, group.own_blocks)
+        ends = ends_of(asked.network, path, blocks, group)
         closer = partial(_fewest_of_group, cut, arch, tuple(map(_known, ends)))
-        offers[path] = Offer.of(ends, bound, partial(_fewest_of_laid, cut, arch), closer)
+        least = least_of_group(group, bound, ends, clocks.burst_bytes)
+        offers[path] = Offer.of(ends, least, partial(_fewest_of_laid, cut, arch), closer)
     return offers
 
 
@@ -273,11 +292,16 @@ def _fewest_of_laid(group: Group, arch: Accelerator, lies: Lies) -> float:
 
 
 def _fewest_of_group(group: Group, arch: Accelerator, blocks: tuple[Blocks, ...]) -> float:
-    """Return the fewest bytes of all mappings of a group, in the best of these blocks; infinite for none."""
-    try:
-        return find_group(group, arch, BYTES_ONLY, 1, blocks)[0].dram_bytes
-    except MappingError:
-        return math.inf
+    """Return the fewest bytes of all mappings of a group, in the best of these blocks; infinite for none.
+
+    Which chunks fit depends on the blocks of second operands: each of these is a search of its own.
+    """
+    least, first = math.inf, len(blocks) - len(group.seconds)
+    for seconds in itertools.product(*blocks[first:]):
+        lies = (*blocks[:first], *((block,) for block in seconds))
+        with contextlib.suppress(MappingError):
+            least = min(least, find_group(group, arch, BYTES_ONLY, 1, lies)[0].dram_bytes)
+    return least
 
 
 def _single(lies: Lies) -> tuple[Blocks, ...]:
@@ -288,4 +312,4 @@ def _fixed_offer(asked: Asked, path: Path, run: Run[Work], blocks: Mapping[str, 
     """Return what a fixed unit moves, by how its ends lie."""
     unit = Unit(layers=tuple(asked.network.layers[i] for i in path), run=run)
     moved = partial(moved_by, unit, make_clocks(asked.arch).burst_bytes)
-    return Offer.of(ends_of(asked.network, path, blocks), 0, moved)
+    return Offer.of(ends_of(asked.network, path, blocks, run.work.fused), 0, moved)

@@ -14,8 +14,8 @@ from lw3dsim.map.division import group_design, layer_design
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
 from lw3dsim.network.chains import can_stand, can_stay, group_of, is_next, stored_of
 from lw3dsim.network.layers import run_layer
-from lw3dsim.network.layouts import free_tensors
 from lw3dsim.network.runs import bare, run_work, seen_by
+from lw3dsim.network.views import as_given
 from lw3dsim.possible import group_faults, layer_faults
 from lw3dsim.schedule.work import GroupWork, LayerWork
 from lw3dsim.tensor.layout import said_of
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.group.group import Group
     from lw3dsim.map.group.partition import Path
     from lw3dsim.map.mapping_file import BankCounts, MappingFile
     from lw3dsim.possible import Fault
@@ -186,15 +187,18 @@ def _check_network(file: MappingFile, network: Workload) -> None:
 
 
 def _check_layouts(file: MappingFile, network: Workload, arch: Accelerator) -> None:
-    """Refuse layouts of what is no tensor, has no layout of its own or fewer channels, or against the accelerator's."""
-    free = free_tensors(network)
+    """Refuse layouts of what is no tensor, has no layout of its own or fewer channels, or against others.
+
+    Others are the accelerator's, and those of tensors that lie like it, in it, or around it.
+    """
+    free, alike, views = network.laid_like, dict[str, str](), as_given(network, file.layouts).blocks
     for name, block in file.layouts.items():
         key = ("layouts", name)
         if name not in network.shapes:
             raise file.document.error(key, f"{network.name} has no such tensor; {suggest(name, sorted(free))}")
         if name not in free:
             raise file.document.error(
-                key, "a vector, or an input of several of a layer, has no layout of its own; leave it out"
+                key, "a vector, or a part of what is copied together, has no layout of its own; leave it out"
             )
         channels = network.shapes[name].channels
         if abs(block) > channels:
@@ -207,6 +211,15 @@ def _check_layouts(file: MappingFile, network: Workload, arch: Accelerator) -> N
                 f"{place}: dram.layout {arch.dram.layout} stores {name} in blocks of {declared}; "
                 "give that, or set dram.layout to auto"
             )
+        first = alike.setdefault(free[name], name)
+        if file.layouts[first] != block:
+            place = file.document.named(key, str(said_of(block)))
+            raise InputError(
+                f"{place}: {name} lies like {first}, as a layer reads both; give both {said_of(file.layouts[first])}"
+            )
+        if views.get(name, block) != block:
+            place = file.document.named(key, str(said_of(block)))
+            raise InputError(f"{place}: others lie in {name}, or it in them; give {said_of(views[name])}")
 
 
 def _foreign(file: MappingFile, key: str, wanted: str, given: str, remedy: str) -> InputError:
@@ -230,9 +243,19 @@ def _run_group(place: _Place, entry: GroupEntry, layers: Sequence[AnyLayer], eng
     ]
     _check_chain(place, layers, problems)
     group, mapping = group_of(layers, problems, stored=stored_of(place.network, layers)), entry.mapping
+    _check_inner(place, layers, group)
     arch = place.divided(entry.banks, entry.intermediate_share)
     place.check(group_faults(group, mapping, arch, entry.layers))
     return run_work(GroupWork(group, mapping), group_design(group, mapping, bare(arch)), engine)
+
+
+def _check_inner(place: _Place, layers: Sequence[AnyLayer], group: Group) -> None:
+    """Refuse layouts of tensors that are made and read in a group alone."""
+    for number, layer in enumerate(layers[:-1], start=1):
+        if number not in group.stored and layer.name in place.file.layouts:
+            inside = place.file.place(place.unit)
+            message = f"{layer.name} never is in DRAM, but on chip in the group at {inside}; leave it out"
+            raise place.file.document.error(("layouts", layer.name), message)
 
 
 def _check_chain(place: _Place, layers: Sequence[AnyLayer], problems: Sequence[Problem]) -> None:

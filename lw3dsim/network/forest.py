@@ -35,7 +35,7 @@ class Forest(Value, frozen=True, kw_only=True):
         return {
             path: group.of_stages(
                 tuple([problems[i] for i in path]),
-                free_along(network, path, free, group.stored),
+                free_along(network, path, free, group),
             )
             for path, group in self.groups.items()
             if group is not None

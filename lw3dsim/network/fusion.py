@@ -113,7 +113,7 @@ class Judge:
             simulated={},
             costs={(i,): cost for i, cost in enumerate(worth)},
         )
-        judge._bound(free_blocks(network, arch, alone.layouts))
+        judge._bound(free_blocks(network, arch, alone.layouts, network.read_together))
         return judge
 
     @property

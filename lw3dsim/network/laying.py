@@ -235,14 +235,18 @@ class Laying:
         layers = [i for i in range(len(self.judge.runs)) if i not in apart]
         offers: dict[Path, Offer] = {(i,): self._offer((i,), self.judge.runs[i]) for i in layers}
         for path, run in self.fixed.items():
-            ends, unit = ends_of(self.judge.network, path, self.blocks), unit_of(self.judge, path, run)
+            ends, unit = self._ends(path, run), unit_of(self.judge, path, run)
             offers |= {(i,): Offer.all_known(NOTHING, np.zeros((1, 1))) for i in path[:-1]}
             offers[path[-1:]] = Offer.all_known(ends, self._as_mapped(unit, ends))
         return offers
 
+    def _ends(self, path: Path, run: Run[Work]) -> tuple[End, ...]:
+        """Return what a unit that has run reads and writes."""
+        return ends_of(self.judge.network, path, self.blocks, run.work.fused)
+
     def _offer(self, path: Path, run: Run[Work]) -> Offer:
         """Return what a unit that has run costs by the layouts of its ends."""
-        ends = ends_of(self.judge.network, path, self.blocks)
+        ends = self._ends(path, run)
         offer = Offer.of(ends, 0, partial(self._exact, path))
         offer.least = self._table(unit_of(self.judge, path, run), ends)
         return offer
@@ -252,7 +256,7 @@ class Laying:
         judge = self.judge
         if path in judge.simulated:
             return self._offer(path, judge.simulated[path])
-        ends, least = ends_of(judge.network, path, self.blocks), self._least(path, {})
+        ends, least = ends_of(judge.network, path, self.blocks, judge.groups[path]), self._least(path, {})
         assert least is not None  # noqa: S101  # else it is not among what may be worth it
         return Offer.of(ends, least, partial(self._exact, path), partial(self._closer, path, ends))
 

@@ -12,8 +12,9 @@ from lw3dsim.engine.attribution import COMPUTING
 from lw3dsim.machine.microarchitecture import shared_ports
 from lw3dsim.map.group.floor import stage_floor
 from lw3dsim.map.layer.mapping import input_layout, output_layout
-from lw3dsim.network.layouts import free_tensors, stored_by
+from lw3dsim.network.layouts import stored_by
 from lw3dsim.network.objective import Figures, network_cost
+from lw3dsim.schedule.work import reads
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -72,7 +73,8 @@ def paid_for_layouts(
 
     Of groups, by their layers, it is known what they cost at ``least`` in any layouts.
     """
-    free = free_tensors(network) if arch.dram.layout == "auto" else set()
+    chosen = {name for name, own in network.laid_like.items() if own not in network.read_together}
+    free = chosen if arch.dram.layout == "auto" else set()
     extra = sum(unit.layout_extra_bytes for unit in units) if free else 0
     return Paid(
         whole=network_cost(network, units, arch, weights),
@@ -177,6 +179,6 @@ def padding(layout: Layout, block: int) -> int:
 def layout_of(unit: Unit, side: Side) -> Layout:
     """Return where a side of a unit lies."""
     work, burst_bytes = unit.run.work, make_clocks(unit.run.arch).burst_bytes
-    return (
-        input_layout(work.stages[0], burst_bytes) if side == "input" else output_layout(work.maker(side), burst_bytes)
-    )
+    if reads(side):
+        return input_layout(work.reader(side), burst_bytes)
+    return output_layout(work.maker(side), burst_bytes)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Linear
 from lw3dsim.network.blocks import Use, candidate_blocks, wanted_block
+from lw3dsim.network.chains import moved_of
 from lw3dsim.network.runs import settled
 from lw3dsim.tensor.layout import block_sizes, bursts_in_block
 
@@ -41,12 +41,14 @@ def laid_out(
 ) -> tuple[list[Work], list[int]]:
     """Return what runs as each of ``units`` once every tensor has its layout, and the bytes that costs it over its own.
 
-    See :func:`settle_layouts`; nothing is simulated.
+    See :func:`settle_layouts`; nothing is simulated. Tensors that are read together keep theirs.
     """
-    burst_bytes, given = make_clocks(arch).burst_bytes, {**given, **network.blocks}
+    burst_bytes, given = make_clocks(arch).burst_bytes, standing(network, given)
     works = [unit.run.work for unit in units]
     extra = [0] * len(units)
     for tensor, users in uses_of(network, units, burst_bytes).items():
+        if tensor in network.read_together and tensor not in given:
+            continue
         uses = [use for _, use in users]
         block = given.get(tensor, uses[0].block)
         tried = candidate_blocks(uses, network.shapes[tensor].channels, arch.dram.channel_block) | {block}
@@ -60,23 +62,31 @@ def laid_out(
 
 
 def uses_of(network: Workload, units: Sequence[Unit], burst_bytes: int) -> dict[str, list[tuple[int, Use]]]:
-    """Return, for every tensor whose layout is free, the mapped layers and groups that use it."""
+    """Return, for every tensor whose layout is free, the mapped layers and groups that use it, or what lies like it."""
     uses: dict[str, list[tuple[int, Use]]] = {}
     for i, unit in enumerate(units):
-        first, work = unit.layers[0], unit.run.work
-        read, written = uses.setdefault(first.inputs[0], []), uses.setdefault(unit.layers[-1].name, [])
-        written.append((i, Use(work=work, side="output", burst_bytes=burst_bytes)))
-        for side, name in stored_by(unit).items():
-            uses.setdefault(name, []).append((i, Use(work=work, side=side, burst_bytes=burst_bytes)))
-        if not isinstance(first, Linear):
-            read.append((i, _reading(unit, burst_bytes)))
-    free = free_tensors(network)
-    return {name: users for name, users in uses.items() if users and name in free}
+        for side, name in moved_by_side(network, unit).items():
+            if name in network.laid_like:
+                uses.setdefault(network.laid_like[name], []).append((i, _use(unit, side, burst_bytes)))
+    return uses
+
+
+def moved_by_side(network: Workload, unit: Unit) -> dict[Side, str]:
+    """Return the tensors that a mapped layer or group moves, by side; of what it reads together the first."""
+    work = unit.run.work
+    names = moved_of(network, unit.layers, work.fused)
+    return {side: name for side, name in zip(work.sides, names, strict=True) if name is not None}
 
 
 def stored_by(unit: Unit) -> dict[Side, str]:
     """Return the tensors that a group stores besides its output, by side."""
     return {side: unit.layers[side - 1].name for side in unit.run.work.sides if isinstance(side, int)}
+
+
+def _use(unit: Unit, side: Side, burst_bytes: int) -> Use:
+    if side == "input":
+        return _reading(unit, burst_bytes)
+    return Use(work=unit.run.work, side=side, burst_bytes=burst_bytes)
 
 
 def _reading(unit: Unit, burst_bytes: int) -> Use:
@@ -95,13 +105,13 @@ def moved_by(unit: Unit, burst_bytes: int, lies: Sequence[int | None]) -> int:
 
 def moved_more(unit: Unit, burst_bytes: int, side: Side, blocks: Sequence[int | None]) -> list[int]:
     """Return the DRAM bytes that a mapped unit moves more of a side in ``blocks``; None: its own."""
-    own = Use(work=unit.run.work, side=side, burst_bytes=burst_bytes)
-    wanted = [own.block if block is None else block for block in blocks]
-    if all(block == own.block for block in wanted):
+    own = unit.run.work.block(side)
+    wanted = [own if block is None else block for block in blocks]
+    if all(block == own for block in wanted):
         return [0] * len(blocks)
-    use = _reading(unit, burst_bytes) if side == "input" else own
-    bursts = use.bursts(sorted({own.block, *wanted}))
-    return [(bursts[block] - bursts[own.block]) * burst_bytes for block in wanted]
+    use = _use(unit, side, burst_bytes)
+    bursts = use.bursts(sorted({own, *wanted}))
+    return [(bursts[block] - bursts[own]) * burst_bytes for block in wanted]
 
 
 def blocks_of(
@@ -109,11 +119,13 @@ def blocks_of(
 ) -> dict[str, Blocks]:
     """Return the channel blocks of each tensor whose layout decides: the usual, those of ``units`` and their tiles.
 
-    Those that are ``given`` stand.
+    Those that are ``given`` stand, and tensors that are read together keep theirs.
     """
-    given, smallest = {**given, **network.blocks}, arch.dram.channel_block
+    given, smallest = standing(network, given), arch.dram.channel_block
     found: dict[str, Blocks] = {}
     for name, users in uses_of(network, units, make_clocks(arch).burst_bytes).items():
+        if name in network.read_together and name not in given:
+            continue
         uses = [use for _, use in users]
         blocks = candidate_blocks(uses, network.shapes[name].channels, smallest)
         found[name] = (given[name],) if name in given else tuple(sorted(blocks))
@@ -123,12 +135,20 @@ def blocks_of(
 def layouts_of(network: Workload, units: list[Unit], arch: Accelerator) -> dict[str, int]:
     """Return the channel blocks in which mapped ``units`` have the tensors whose layout is free."""
     uses = uses_of(network, units, make_clocks(arch).burst_bytes)
-    return {tensor: use.block for tensor, ((_, use), *_) in uses.items()}
+    moved = {name for unit in units for name in moved_by_side(network, unit).values()}
+    moved |= {name for unit in units for name in network.reads_as_laid(unit.layers[0])}
+    return {name: uses[own][0][1].block for name, own in network.laid_like.items() if name in moved}
 
 
-def free_blocks(network: Workload, arch: Accelerator, given: Collection[str]) -> dict[str, Blocks]:
-    """Return, per tensor, the channel blocks that whoever uses it may ask for; those of tensors ``given`` stand."""
-    free = free_tensors(network) - network.blocks.keys() - set(given) if arch.dram.layout == "auto" else set()
+def free_blocks(
+    network: Workload, arch: Accelerator, given: Collection[str], kept: Collection[str] = ()
+) -> dict[str, Blocks]:
+    """Return, per tensor, the channel blocks that whoever uses it may ask for; those of tensors ``given`` stand.
+
+    So do those that are ``kept``, by what stands for them.
+    """
+    known = standing(network, dict.fromkeys(given, 0)) if arch.dram.layout == "auto" else network.shapes
+    free = {name for name, own in network.laid_like.items() if own not in known and own not in kept}
     return {
         name: tuple(block_sizes(arch.dram.channel_block, shape.channels)) if name in free else ()
         for name, shape in network.shapes.items()
@@ -147,10 +167,6 @@ def _packed(network: Workload, arch: Accelerator, name: str, blocks: Blocks) -> 
     return [-block for block in blocks if bursts(-block) < least]
 
 
-def free_tensors(network: Workload) -> set[str]:
-    """Return the tensors whose layout can be chosen.
-
-    Tensors that one layer reads together share a layout, and a vector has but one.
-    """
-    together = {name for layer in network.layers for name in layer.streams if len(layer.streams) > 1}
-    return {name for name, shape in network.shapes.items() if name not in together and shape.extent != (1, 1, 1)}
+def standing(network: Workload, given: Mapping[str, int]) -> dict[str, int]:
+    """Return the channel blocks that stand, those ``given`` and those of views, by what stands for tensors."""
+    return {network.laid_like.get(name, name): block for name, block in {**given, **network.blocks}.items()}

@@ -6,16 +6,15 @@ Costs begin as bounds, and become exact only where they are part of the best cut
 from __future__ import annotations
 
 import functools
-import itertools
 import math
+import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lw3dsim.describe.workload import Linear
 from lw3dsim.map.group.laid import Table
-from lw3dsim.network.chains import moved_of, stored_of
+from lw3dsim.network.chains import moved_of
 from lw3dsim.network.layers import AS_IT_LIES
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.base.arrays import Flags, Floats
     from lw3dsim.describe.workload import Workload
-    from lw3dsim.map.group.group import Blocks
+    from lw3dsim.map.group.group import Blocks, Group
     from lw3dsim.map.group.laid import Layouts
     from lw3dsim.map.group.partition import Path
     from lw3dsim.network.layers import Lies
@@ -62,15 +61,21 @@ class Offer:
     def of(
         cls,
         ends: tuple[End, ...],
-        least: float,
+        least: float | Floats,
         exact: Callable[[Lies], float],
         *bounds: Callable[[], float | Floats],
         stays: bool = True,
     ) -> Offer:
-        """Return an offer of which a bound is known."""
+        """Return an offer of which a bound is known, one for all of its entries or one for each."""
         unknown, bounded = np.zeros(0, dtype=bool), np.zeros(0)
         offer = cls(
-            ends=ends, least=bounded, known=unknown, bounds=list(bounds), exact=exact, first=float(least), stays=stays
+            ends=ends,
+            least=bounded,
+            known=unknown,
+            bounds=list(bounds),
+            exact=exact,
+            first=float(np.min(least)),
+            stays=stays,
         )
         offer._bound(least)
         return offer
@@ -89,14 +94,12 @@ class Offer:
     @property
     def table(self) -> Table:
         """Return the costs by tensor."""
-        names = [end.tensor for end in self.ends]
-        free = [i for i, name in enumerate(names) if name is not None]
-        free.sort(key=lambda i: names[i] or "")
-        kept = self.least.transpose(*free, *(i for i in range(len(names)) if i not in free))
-        return Table(
-            tuple(name for i in free if (name := names[i]) is not None),
-            kept.reshape([len(self.ends[i].blocks) for i in free]),
-        )
+        names = tuple(sorted({end.tensor for end in self.ends if end.tensor is not None}))
+        letters = string.ascii_letters[: len(names) + len(self.ends)]
+        axes = [names.index(end.tensor) if end.tensor else len(names) + i for i, end in enumerate(self.ends)]
+        # What is there at several ends lies alike at all of them.
+        kept = f"{''.join(letters[axis] for axis in axes)}->{letters[: len(names)]}"
+        return Table(names, np.asarray(np.einsum(kept, self.least)))
 
     def look(self, layouts: Layouts) -> bool:
         """Find out more about it where its ends lie so; return whether there was more to know."""
@@ -104,7 +107,7 @@ class Offer:
         if self.known[at] and (self.stays or not self.bounds):
             return False
         if self.bounds:
-            self._bound(self.bounds.pop(0)())
+            self._bound(np.maximum(self.least, self.bounds.pop(0)()))
             if math.isinf(self.least[at]):
                 self.known[:] = True
         else:
@@ -146,16 +149,20 @@ def users_of(network: Workload, blocks: Mapping[str, Blocks]) -> dict[str, set[i
     """Return, by tensor whose layout decides, the layers that read or write it."""
     users: dict[str, set[int]] = {name: set() for name in blocks}
     for i, layer in enumerate(network.layers):
-        reads = () if isinstance(layer, Linear) else layer.inputs[:1]
-        for name in (*reads, layer.name):
-            if name in users:
-                users[name].add(i)
+        for name in (*network.reads_as_laid(layer), layer.name):
+            if (own := network.laid_like.get(name)) in users:
+                users[own].add(i)
     return users
 
 
-def ends_of(network: Workload, path: Path, blocks: Mapping[str, Blocks], own: Lies = AS_IT_LIES) -> tuple[End, ...]:
-    """Return what a path reads and writes, in its ``own`` blocks where these can't be chosen."""
-    layers = [network.layers[i] for i in path]
-    read, *made = moved_of(layers, stored_of(network, layers))
-    each = itertools.zip_longest(("" if isinstance(layers[0], Linear) else read, *made), own)
-    return tuple(End(name, blocks[name]) if name in blocks else End(None, (block,)) for name, block in each)
+def ends_of(network: Workload, path: Path, blocks: Mapping[str, Blocks], group: Group | None = None) -> tuple[End, ...]:
+    """Return what a layer, or the ``group`` of a path, reads and writes, as it lies where that can't be chosen."""
+    names = moved_of(network, [network.layers[i] for i in path], group)
+    each = zip(names, AS_IT_LIES if group is None else group.own_blocks, strict=True)
+    ends = ((network.laid_like.get(name or "", ""), block) for name, block in each)
+    return tuple(_end(name, blocks.get(name, (block,))) for name, block in ends)
+
+
+def _end(name: str, blocks: tuple[int | None, ...]) -> End:
+    """Return an end of these blocks; where there is one, it is no choice."""
+    return End(name if len(blocks) > 1 else None, blocks)

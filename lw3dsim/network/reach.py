@@ -60,9 +60,9 @@ def reach_of(network: Workload, layer_number: int, arch: Accelerator, policy: st
 
 
 def _every_block(network: Workload, arch: Accelerator, end: End) -> Blocks:
-    """Return all blocks that an end may have; none where it is settled."""
+    """Return all blocks that an end may have; none where it is as it lies."""
     if end.tensor is None:
-        return ()
+        return tuple(block for block in end.blocks if block)
     listed = [block for block in end.blocks if block]
     if OTHERS not in end.blocks:
         return tuple(listed)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.network.layout_costs import PAYS
-from lw3dsim.network.layouts import settle_layouts, uses_of
+from lw3dsim.network.layouts import settle_layouts, standing, uses_of
 from lw3dsim.network.objective import Figures
 from lw3dsim.network.runs import settled
 
@@ -47,9 +47,13 @@ class Settler:
         paying = {i for i, (own, unit) in enumerate(zip(units, found, strict=True)) if self._pays(own, unit, much)}
         if not paying or self.arch.dram.layout != "auto":
             return found
+        known = standing(self.network, given)
         for tensor, users in uses_of(self.network, units, make_clocks(self.arch).burst_bytes).items():
-            is_free = tensor not in given and tensor not in self.network.blocks
-            if is_free and not paying.isdisjoint(i for i, _ in users):
+            if (
+                tensor not in known
+                and tensor not in self.network.read_together
+                and not paying.isdisjoint(i for i, _ in users)
+            ):
                 self._try_own(found, users)
         return found
 

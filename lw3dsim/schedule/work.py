@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from lw3dsim.base.caches import kept
 from lw3dsim.base.values import replace
@@ -40,8 +40,16 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.program import Program
     from lw3dsim.tensor.layout import Boxes
 
-# What a unit reads or writes: its input, its output, or the tensor of this number that a group stores besides.
-Side = Literal["input", "output"] | int
+
+class Second(NamedTuple):
+    """The second operand of a stage of a group, which comes from DRAM."""
+
+    stage: int
+
+
+# What a unit reads or writes: its input, its output, the tensor of this number that a group stores besides, or what
+# stages in it read beside what is on chip.
+Side = Literal["input", "output"] | int | Second
 
 
 class Work(ABC):
@@ -56,8 +64,13 @@ class Work(ABC):
 
     @property
     def sides(self) -> tuple[Side, ...]:
-        """What it moves of activations: its input, its output, and what it stores besides."""
+        """What it moves of activations: its input, its output, what it stores besides, second operands from DRAM."""
         return "input", "output"
+
+    @property
+    def fused(self) -> Group | None:
+        """The group that it is, None for a layer."""
+        return None
 
     @property
     @abstractmethod
@@ -111,7 +124,11 @@ class Work(ABC):
 
     def block(self, side: Side) -> int:
         """Return the channel block of a side."""
-        return self.stages[0].input_block if side == "input" else self.maker(side).output_block
+        return self.reader(side).input_block if reads(side) else self.maker(side).output_block
+
+    def reader(self, side: Side) -> Problem:
+        """Return the layer that reads what is read."""
+        return self.stages[side.stage] if isinstance(side, Second) else self.stages[0]
 
     def maker(self, side: Side) -> Problem:
         """Return the layer that makes what is written."""
@@ -121,6 +138,11 @@ class Work(ABC):
         """Return the layouts of its input and output."""
         first, last = self.stages[0], self.stages[-1]
         return input_layout(first, burst_bytes).describe(), output_layout(last, burst_bytes).describe()
+
+
+def reads(side: Side) -> bool:
+    """Return whether a side is read, not written."""
+    return side == "input" or isinstance(side, Second)
 
 
 @dataclass(frozen=True)
@@ -204,9 +226,14 @@ class GroupWork(Work):
         return self.group.stages
 
     @property
+    def fused(self) -> Group:
+        """See Work."""
+        return self.group
+
+    @property
     def sides(self) -> tuple[Side, ...]:
         """See Work."""
-        return "input", "output", *self.group.stored
+        return "input", "output", *self.group.stored, *map(Second, self.group.seconds)
 
     @property
     def ideal_mults(self) -> tuple[int, ...]:
@@ -243,12 +270,17 @@ class GroupWork(Work):
         axes = self.mapping.axes(self.group)
         if side == "input":
             return group_input_boxes(self.group, self.mapping, 0, 0, axes, burst_bytes)
+        if isinstance(side, Second):
+            return group_input_boxes(self.group, self.mapping, side.stage, side.stage + 1, axes, burst_bytes)
         if isinstance(side, int):
             return group_stored_boxes(self.group, side, axes, burst_bytes)
         return group_output_boxes(self.group, self.mapping, axes, burst_bytes)
 
     def tile_channels(self, side: Side) -> int:
         """See Work."""
+        if isinstance(side, Second):
+            channels, run = self.group.channels[side.stage + 1], self.group.run_of(side.stage)
+            return self.mapping.chunks[run] if self.mapping.sliced else channels
         if isinstance(side, int):
             return self.group.channels[side]
         return self.group.channels[0] if side == "input" else self.mapping.chunks[-1]
@@ -257,12 +289,11 @@ class GroupWork(Work):
         """See Work."""
         if block == self.block(side):
             return self
-        first, last, *others = (block if own == side else None for own in self.sides)
-        return replace(self, group=self.group.in_blocks(input_block=first, output_block=last, stored=others))
+        return replace(self, group=self.group.lying([block if own == side else None for own in self.sides]))
 
     def repeats(self, moved: int, once: int) -> int:  # noqa: ARG002  # of any size
-        """See Work: all that is read of an input is in its boxes; other bursts are those of operands."""
-        return 1
+        """See Work: all that is read of an input is in its boxes, of each that is read like it."""
+        return self.stages[0].sources
 
 
 @kept(4096)

@@ -150,6 +150,18 @@ def bursts_in_block(
     return layout.bursts
 
 
+def least_bursts(layout: Layout, block: int) -> int:
+    """Return the bursts that whoever moves all of a tensor in a ``block`` moves at least.
+
+    That is all but those columns of the last block in which there are no channels.
+    """
+    laid = replace(layout, block=block)
+    if laid.columns == 1:
+        return laid.bursts
+    rest = -(-(layout.channels % block) * layout.element_bits // (8 * layout.burst_bytes))
+    return (layout.channels // block * laid.columns + rest) * math.prod(layout.extent)
+
+
 class Boxes(Value, frozen=True, kw_only=True, dict=True, gc=True):
     """The boxes of all tiles of a tensor: channel ranges times the tiles of T, H and W.
 

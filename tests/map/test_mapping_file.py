@@ -140,7 +140,7 @@ def test_an_edited_tile_changes_exactly_that_layer(saved, tiny):
 def test_an_edited_layout_changes_exactly_the_users_of_the_tensor(saved, tiny):
     before = simulate(tiny, algorithm="hfa", mapping=saved).data["layers"]
     data = yaml.safe_load(saved.read_text())
-    assert data["layouts"].keys() == {"clip", "trg", "a", "b", "sum", "pool"}
+    assert data["layouts"].keys() == {"clip", "trg", "stem", "a", "b", "c", "sum", "pool"}
     data["layouts"]["a"] = 3
     saved.write_text(yaml.safe_dump(data))
     result = simulate(tiny, algorithm="hfa", mapping=saved)
@@ -167,8 +167,8 @@ def test_a_mapping_in_packed_rows_that_is_saved_runs_again_to_the_same_figures(t
     ("layouts", "parts"),
     [
         ("{q: 1}", "m.yaml:1 layouts.q: tiny has no such tensor"),
-        ("{stem: 4}", "layouts.stem: a vector, or an input of several"),
-        ("{fc: 4}", "layouts.fc: a vector, or an input of several"),
+        ("{stem: 4, c: 8}", "m.yaml:1 layouts.c = 8: c lies like stem, as a layer reads both; give both 4"),
+        ("{fc: 4}", "layouts.fc: a vector, or a part of what"),
         ("{a: 9}", "m.yaml:1 layouts.a = 9: a has 8 channels; give 1 to 8"),
         ("{a: 0}", "layouts.a = 0: expected a whole number of channels"),
         ("{a: b}", "layouts.a = 'b': expected a whole number"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from shipped_networks import SMALL
 from lw3dsim import simulate
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, build_workload
+from lw3dsim.describe.workload import Add, Conv3d, Mul, Pool3d, Shape, build_workload
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.problem import problem_of
 from lw3dsim.map.group.search import enumerate_group, in_usual_chunks
@@ -23,7 +24,6 @@ from lw3dsim.map.layer.price import BYTES_ONLY
 from lw3dsim.network.chains import can_wait, group_along, group_of, moved_of, stored_of, trees_of
 from lw3dsim.network.fewest import Asked, fewest_units, find_fewest
 from lw3dsim.network.layers import fewest_bytes, fewest_bytes_of, laid
-from lw3dsim.network.layouts import free_tensors
 from lw3dsim.network.runs import bare, seen_by
 from lw3dsim.transform.algorithms import candidates
 
@@ -34,18 +34,23 @@ MOST_LAYOUTS = 5000
 
 @st.composite
 def networks(draw, channels=(9, 12), most=4):
-    """Two to four layers, each of which reads any tensor before it, or adds two that are alike."""
+    """Two to four layers, each of which reads any tensor before it, adds two that are alike, or scales columns."""
     shapes = {"x": Shape(draw(st.sampled_from(channels)), 1, draw(st.integers(3, 6)), draw(st.integers(3, 7)))}
     layers = []
     for i in range(draw(st.integers(2, most))):
         name, source = f"l{i}", draw(st.sampled_from(sorted(shapes)[-2:]))
         alike = [other for other in shapes if other != source and shapes[other] == shapes[source]]
         common = {"name": name, "inputs": (source,)}
-        kind = draw(st.sampled_from(["wide", "point", "point", "depthwise", "pool", "add", "add"]))
+        kind = draw(st.sampled_from(["wide", "point", "point", "depthwise", "pool", "add", "add", "scale"]))
         if kind == "add" and alike:
             layer = Add(name=name, inputs=(source, draw(st.sampled_from(alike))))
         elif kind == "pool" and min(shapes[source].extent[1:]) > 1:
             layer = Pool3d(mode="max", kernel=(1, 2, 2), stride=(1, 2, 2), **common)
+        elif kind == "scale" and min(shapes[source].extent[1:]) > 1:
+            mean = Pool3d(name=f"p{i}", mode="avg", kernel=(1, shapes[source].height, 1), inputs=(source,))
+            shapes[mean.name] = mean.output_shape((shapes[source],))
+            layers.append(mean)
+            layer = Mul(name=name, inputs=tuple(draw(st.permutations([source, mean.name]))))
         elif kind == "depthwise":
             many = shapes[source].channels
             layer = Conv3d(out_channels=many, groups=many, kernel=(1, 3, 3), padding=(0, 1, 1), **common)
@@ -70,9 +75,17 @@ def moved_at_least(network, problems, path, lies):
     group = group_of(layers, [problems[i] for i in path], stored=stored_of(network, layers))
     if group.idle_stages:
         return math.inf
-    whole = tuple((one or own,) for one, own in zip(lies, group.own_blocks, strict=True))
-    every = enumerate_group(in_usual_chunks(group, TINY), bare(TINY), make_clocks(TINY), BYTES_ONLY, whole)
+    laid_out = group.lying(lies)
+    whole = tuple((block,) for block in laid_out.own_blocks)
+    every = enumerate_group(in_usual_chunks(laid_out, TINY), bare(TINY), make_clocks(TINY), BYTES_ONLY, whole)
     return min(every.moved.tolist(), default=math.inf)
+
+
+def moved_along(network, problems, path):
+    layers = [network.layers[i] for i in path]
+    own = [problems[i] for i in path]
+    group = group_of(layers, own, stored=stored_of(network, layers)) if len(path) > 1 else None
+    return moved_of(network, layers, group)
 
 
 def fewest_by_trying(network, free):
@@ -83,11 +96,11 @@ def fewest_by_trying(network, free):
         if len(path) == 1 or can_wait(network, [network.layers[i] for i in path], [problems[i] for i in path])
     ]
     every, least, known = list(cuts(set(range(len(problems))), paths)), math.inf, {}
+    tensors = {path: moved_along(network, problems, path) for path in paths}
     for chosen in itertools.product(*free.values()):
         blocks, moved = dict(zip(free, chosen, strict=True)), {}
         for path in paths:
-            layers = [network.layers[i] for i in path]
-            lies = tuple(map(blocks.get, moved_of(layers, stored_of(network, layers))))
+            lies = tuple(blocks.get(network.laid_like.get(name)) for name in tensors[path])
             if (path, lies) not in known:
                 known[path, lies] = moved_at_least(network, problems, path, lies)
             moved[path] = known[path, lies]
@@ -138,18 +151,23 @@ def any_block(channels):
 
 def fewest_one_by_one(network, arch):
     """Return the fewest bytes of layers one by one, of all blocks of their tensors: tables of each, added up."""
-    free = sorted(free_tensors(network))
+    alike, listed = Counter(network.laid_like.values()), asked(network, arch).blocks
+    # What is read together may lie in few blocks.
+    tried = {name: any_block(network.shapes[name].channels) if alike[name] == 1 else listed[name] for name in alike}
+    free = sorted(alike)
     total = np.zeros((1,) * len(free))
     for layer in network.layers:
-        ends = [name if name in free else None for name in (layer.inputs[0], layer.name)]
-        blocks = [any_block(network.shapes[name].channels) if name else [None] for name in ends]
+        ends = [network.laid_like.get(name) for name in moved_of(network, [layer], None)]
+        blocks = [tried[name] if name else [None] for name in ends]
         every = [fewest_bytes(network, layer, arch, "direct", lies)[0] for lies in itertools.product(*blocks)]
         table = np.reshape(every, [len(of) for of in blocks])
         if ends[0] and ends[1] and ends[0] > ends[1]:
             table = table.T
+        if ends[0] and ends[0] == ends[1]:
+            table = table.diagonal()
         shape = [1] * len(free)
         for name in filter(None, ends):
-            shape[free.index(name)] = 2 * network.shapes[name].channels
+            shape[free.index(name)] = len(tried[name])
         total = total + table.reshape(shape)
     return total.min()
 

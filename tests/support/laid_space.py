@@ -81,8 +81,9 @@ class Space:
         trees = trees_of(network, self.problems, arch, ())
         self.paths = [path for path in trees.paths if len(path) == 1 or (fuses and self._can_wait(path))]
         asked = Asked(network=network, arch=arch, policy="direct", fuses=True, fixed={}, given={})
-        self.usual = free_blocks(network, arch, {})
-        self.free = {name: tuple(one for one in blocks if one > 0) for name, blocks in asked.blocks.items()}
+        self.usual = free_blocks(network, arch, {}, network.read_together)
+        chosen = {name: blocks for name, blocks in asked.blocks.items() if name not in network.read_together}
+        self.free = {name: tuple(one for one in blocks if one > 0) for name, blocks in chosen.items()}
         self._known = {}
 
     def _can_wait(self, path):
@@ -98,7 +99,7 @@ class Space:
     def cost(self, path, blocks):
         """Return what a path costs where its ends lie so; infinite where it can't."""
         layers = [self.network.layers[i] for i in path]
-        lies = tuple(map(blocks.get, moved_of(layers, stored_of(self.network, layers))))
+        lies = self._lies(path, blocks)
         if (path, lies) not in self._known:
             try:
                 run = self.run(path, blocks)
@@ -112,10 +113,16 @@ class Space:
         """Return what layers cost that have run so."""
         return self.weights.cost(Figures.of(self.network, Unit(layers=tuple(layers), run=run), self.leakage))
 
+    def _lies(self, path, blocks):
+        layers, own = [self.network.layers[i] for i in path], [self.problems[i] for i in path]
+        group = group_of(layers, own, stored=stored_of(self.network, layers)) if len(path) > 1 else None
+        names = moved_of(self.network, layers, group)
+        return tuple(blocks.get(self.network.laid_like.get(name)) for name in names)
+
     def run(self, path, blocks):
         """Return the run of a path that is mapped for where its ends lie. Raises MappingError where it can't be."""
         layers = [self.network.layers[i] for i in path]
-        lies = tuple(map(blocks.get, moved_of(layers, stored_of(self.network, layers))))
+        lies = self._lies(path, blocks)
         price, design = self.weights.price, bare(self.arch)
         if len(path) == 1:
             problem = laid(self.problems[path[0]], lies)

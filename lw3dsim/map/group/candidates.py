@@ -77,12 +77,12 @@ class Candidates(Value, frozen=True, kw_only=True):
         )
 
     def blocks(self, i: int, lying: Lying) -> tuple[int, ...]:
-        """Return the channel blocks in which candidate ``i`` has its input, its output and what it stores besides."""
+        """Return the channel blocks in which candidate ``i`` has its tensors in DRAM, in the order of its group."""
         found, parts = self.found, self.parts
         every, way, place = len(parts.w.tile), int(found.w[i]), int(found.chunk[-len(found.t) :][i])
         output = len(lying.tensor) + place - int(parts.chunks.begin[-2])
         inner = len(lying.lines.block) // every - len(lying.stored)
-        lies = (0, output, *range(inner, inner + len(lying.stored)))
+        lies = (0, output, *range(inner, inner + len(lying.stored)), *range(1, len(lying.tensor)))
         if not len(lying.frames.block):
             return tuple(int(lying.lines.block[at * every + way]) for at in lies)
         height = int(found.h[i])

@@ -207,15 +207,12 @@ def _order(group: Group, stage: int, arch: Accelerator) -> Order:
 
 
 def lying_of(group: Group, fits: Fits, clocks: Clocks, lies: tuple[Blocks, ...] | None = None) -> Lying:
-    """Return how the tensors of a group lie: its input, output, and others that it stores, in the best of their blocks.
-
-    Or of these, where any are given.
-    """
+    """Return how the tensors of a group in DRAM lie: in the best of their blocks, or of these, where any are given."""
     work, h, w, reads, chunks = kernels(), fits.parts.h, fits.parts.w, group.dram_inputs, fits.parts.chunks
     sizes = chunks.size[int(chunks.begin[-2]) : int(chunks.begin[-1])]
     blocks = lies or group.all_blocks
     every = len(w.tile) * (len(reads) + len(sizes) + len(group.stored))
-    may_pack = any(block < 0 for those in (*blocks, *group.operand_layouts) for block in those)
+    may_pack = any(block < 0 for those in blocks for block in those)
     packed = len(h.tile) if may_pack else 0
     lines, frames = work.rooms(Lines, every), work.rooms(Lines, every * packed)
     fewer, spans, planes = work.carved((len(sizes) * len(w.tile), len(w.tile), len(w.tile) * packed))
@@ -239,14 +236,15 @@ def lying_of(group: Group, fits: Fits, clocks: Clocks, lies: tuple[Blocks, ...] 
 
 def _moved(group: Group, burst_bytes: int, sizes: Words, lies: tuple[Blocks, ...]) -> Moved:
     """Return what a group reads, its output in chunks of ``sizes``, and what it stores besides, in these blocks."""
-    input_blocks, output_blocks, *inner_blocks = lies
+    input_blocks, output_blocks, *others = lies
+    inner_blocks, operand_blocks = others[: len(group.stored)], others[len(group.stored) :]
     stages, reads, channels = group.stages, group.dram_inputs, group.channels
     tensors = [
         *((input_layout(stages[stage], burst_bytes), tensor, 0) for stage, tensor, _ in reads),
         (output_layout(stages[-1], burst_bytes), len(stages), 0),
         *((output_layout(stages[tensor - 1], burst_bytes), tensor, 1) for tensor in group.stored),
     ]
-    blocks = [input_blocks, *group.operand_layouts, output_blocks, *inner_blocks]
+    blocks = [input_blocks, *operand_blocks, output_blocks, *inner_blocks]
     each = [*((channels[tensor],) for _, tensor, _ in reads), sizes, *((channels[tensor],) for tensor in group.stored)]
     own, size = list(itertools.accumulate(map(len, each), initial=0)), [one for those in each for one in those]
     parted = [tuple(tuple(block for block in of if block * sign > 0) for sign in (1, -1)) for of in blocks]

@@ -31,6 +31,7 @@ from lw3dsim.map.group.search import (
     price_candidates,
     search_group,
     taken,
+    with_seconds,
 )
 from lw3dsim.map.group.tables import limits_of
 
@@ -153,6 +154,7 @@ def search_divided(
     """
     if not arch.buffers.is_whole:
         return search_group(group, arch, clocks, price, keep=keep, lies=lies, enough=enough)
+    group = with_seconds(group, lies)
     best, most, lister = _Best(keep), math.inf, None
     for way in _ways(group, arch, clocks, price):
         if not way.fits.count or way.lowest > most:

@@ -7,6 +7,7 @@ follows from it backwards, axis by axis, through kernels, strides and padding.
 
 from __future__ import annotations
 
+import itertools
 import math
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -43,7 +44,7 @@ class Group(Value, frozen=True, dict=True, gc=True):
     ``reads`` are the tensors that stages read; where none are given, each reads what the one before has made.
     Of the tensors between stages those that others read too are ``stored`` besides: each is there in all channels, as
     the stage behind it is dense. ``free`` are channel blocks that its input, its output and each of these may lie in
-    beside those of its stages.
+    beside those of its stages; second operands from DRAM have theirs.
     """
 
     stages: tuple[Problem, ...]
@@ -166,17 +167,15 @@ class Group(Value, frozen=True, dict=True, gc=True):
         stages = zip(self.stages, self.operands, strict=True)
         return [abs(stage.input_block) if operand == "dram" else 0 for stage, operand in stages]
 
-    @property
-    def operand_layouts(self) -> list[Blocks]:
-        """The channel block of each second operand in DRAM, negative where rows are packed."""
-        stages = zip(self.stages, self.operands, strict=True)
-        return [(stage.input_block,) for stage, operand in stages if operand == "dram"]
+    @once
+    def seconds(self) -> tuple[int, ...]:
+        """The stages whose second operand is in DRAM."""
+        return tuple(i for i, operand in enumerate(self.operands) if operand == "dram")
 
     @property
     def dram_inputs(self) -> list[tuple[int, int, int]]:
         """What it reads from DRAM: (stage that reads it, tensor whose tiles are its tiles, tensors of that layout)."""
-        operands = [(i, i + 1, 1) for i, operand in enumerate(self.operands) if operand == "dram"]
-        return [(0, 0, self.stages[0].sources), *operands]
+        return [(0, 0, self.stages[0].sources), *((i, i + 1, 1) for i in self.seconds)]
 
     @property
     def besides_bits(self) -> int:
@@ -203,15 +202,15 @@ class Group(Value, frozen=True, dict=True, gc=True):
 
     @property
     def own_blocks(self) -> Blocks:
-        """The channel blocks of its input, of its output, and of what it stores besides, as its stages have them."""
+        """The channel blocks of its input, its output, what it stores besides, and second operands from DRAM."""
         inner = (self.stages[tensor - 1].output_block for tensor in self.stored)
-        return self.stages[0].input_block, self.stages[-1].output_block, *inner
+        seconds = (self.stages[i].input_block for i in self.seconds)
+        return self.stages[0].input_block, self.stages[-1].output_block, *inner, *seconds
 
     @property
     def all_blocks(self) -> tuple[Blocks, ...]:
         """Those that each of these tensors may lie in, first its own."""
-        free = (*self.free, *[()] * len(self.stored))
-        return tuple(map(_own_first, self.own_blocks, free))
+        return tuple(itertools.starmap(_own_first, itertools.zip_longest(self.own_blocks, self.free, fillvalue=())))
 
     @property
     def output_blocks(self) -> Blocks:
@@ -228,12 +227,18 @@ class Group(Value, frozen=True, dict=True, gc=True):
         return made
 
     def in_blocks(
-        self, *, input_block: int | None = None, output_block: int | None = None, stored: Sequence[int | None] = ()
+        self,
+        *,
+        input_block: int | None = None,
+        output_block: int | None = None,
+        stored: Sequence[int | None] = (),
+        seconds: Sequence[int | None] = (),
     ) -> Group:
         """Return the group with its tensors in DRAM in channel blocks of these sizes, and no others; None: its own."""
         stages, last = list(self.stages), len(self.stages) - 1
-        if input_block is not None:
-            stages[0] = replace(stages[0], input_block=input_block)
+        for stage, block in zip((0, *self.seconds), (input_block, *seconds), strict=False):
+            if block is not None:
+                stages[stage] = replace(stages[stage], input_block=block)
         made = zip((last, *(tensor - 1 for tensor in self.stored)), (output_block, *stored), strict=False)
         for stage, block in made:
             if block is not None:
@@ -241,6 +246,12 @@ class Group(Value, frozen=True, dict=True, gc=True):
         laid = Group(tuple(stages), self.operands, reads=self.reads, stored=self.stored)
         laid.__dict__["unlaid"] = self.unlaid
         return laid
+
+    def lying(self, blocks: Sequence[int | None]) -> Group:
+        """Return the same with all of these tensors in ``blocks``, in the order of :attr:`own_blocks`."""
+        first, last, *others = blocks
+        stored = len(self.stored)
+        return self.in_blocks(input_block=first, output_block=last, stored=others[:stored], seconds=others[stored:])
 
     @once
     def unlaid(self) -> Group:

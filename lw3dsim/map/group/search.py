@@ -59,17 +59,20 @@ FIRST_ROOM = 1 << 7
 
 
 class Plan(Value, frozen=True, kw_only=True):
-    """A mapping of a group, and the channel blocks in which its input, its output and what else it stores lie then."""
+    """A mapping of a group, and the channel blocks in which its tensors in DRAM lie then.
+
+    Behind those of its input and its output are those of what it stores besides, and of second operands.
+    """
 
     mapping: GroupMapping
     input_block: int
     output_block: int
-    stored_blocks: tuple[int, ...] = ()
+    other_blocks: tuple[int, ...] = ()
 
     @property
     def blocks(self) -> tuple[int, ...]:
         """All of these blocks, as a group has them."""
-        return self.input_block, self.output_block, *self.stored_blocks
+        return self.input_block, self.output_block, *self.other_blocks
 
     def laid_out(self, group: Group) -> Group:
         """Return the ``group`` with its tensors in DRAM in these blocks."""
@@ -79,8 +82,7 @@ class Plan(Value, frozen=True, kw_only=True):
 @kept(4096)
 def _laid_out(group: Group, blocks: tuple[int, ...]) -> Group:
     # Mappings that lie alike are of one group: what follows from it is worked out once.
-    first, last, *others = blocks
-    return group.in_blocks(input_block=first, output_block=last, stored=others)
+    return group.lying(blocks)
 
 
 class Found(Value, frozen=True, kw_only=True):
@@ -104,11 +106,11 @@ def search_group(
 ) -> list[Found]:
     """Return the ``keep`` cheapest mappings of ``group``, or all, best first; none where all cost more than ``enough``.
 
-    Where it ``lies`` is given, its input, its output and what it stores besides are in the best of these channel blocks
-    instead of its own.
+    Where it ``lies`` is given, its tensors in DRAM are in the best of these channel blocks instead of its own.
 
     Raises MappingError when none fits, or where a stage has nothing to compute: such a layer runs by itself.
     """
+    group = with_seconds(group, lies)
     tables = tables_of([group], arch)
     with lent_scratch(len(group.stages), len(group.runs), tables, arch, group.stages[0].sources) as own:
         begun = begin(gathered_into(own, tables, arch), group, arch, clocks, price, lies)
@@ -135,9 +137,23 @@ def enumerate_group(
     group: Group, arch: Accelerator, clocks: Clocks, price: Price, lies: tuple[Blocks, ...] | None = None
 ) -> Priced:
     """Return all candidates of ``group`` that fit the buffers of ``arch``, with what they cost; see search_group."""
+    group = with_seconds(group, lies)
     fits = fit_tiles(group, arch)
     scales = make_scales(group, fits, arch, clocks, price, lies)
     return price_candidates(list_all(fits, scales), scales)
+
+
+def with_seconds(group: Group, lies: tuple[Blocks, ...] | None) -> Group:
+    """Return ``group`` with second operands from DRAM where it ``lies``: slices of them are whole blocks.
+
+    Where one may lie in several blocks, these are taken to be whole ones of the smallest.
+    """
+    if lies is None or not group.seconds:
+        return group
+    seconds = tuple(min(blocks, key=abs) for blocks in lies[-len(group.seconds) :])
+    if seconds == group.own_blocks[-len(seconds) :]:
+        return group
+    return replace(group.in_blocks(seconds=seconds), free=group.free)
 
 
 class Weighed(NamedTuple):
@@ -310,7 +326,7 @@ class Priced(Value, frozen=True, kw_only=True):
     def found(self, i: int) -> Found:
         """Return candidate ``i`` with its figures."""
         first, last, *others = self.candidates.blocks(i, self.lying)
-        plan = Plan(mapping=self.mapping(i), input_block=first, output_block=last, stored_blocks=tuple(others))
+        plan = Plan(mapping=self.mapping(i), input_block=first, output_block=last, other_blocks=tuple(others))
         busy, cycles = float(self.costs.busy[i]), float(self.cycles[i])
         return Found(plan=plan, dram_bytes=int(self.moved[i]), cycles=cycles, busy=busy)
 

@@ -6,7 +6,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_space import Chip, Stage, blocks_of, fewest_of_chain, fewest_of_layer
 
@@ -298,7 +298,7 @@ def least_of_any(network, arch):
         return min(of_ways(alone, bursts)) * clocks.burst_bytes
 
 
-MANY = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=20)
 
 
 @MANY

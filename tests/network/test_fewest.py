@@ -172,7 +172,7 @@ def fewest_one_by_one(network, arch):
     return total.min()
 
 
-@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.filter_too_much])
 @given(networks(channels=(5, 6, 9), most=3), st.sampled_from([(1, 1, 1), (1, 2, 2), (2, 1, 1), (4, 1, 4)]))
 def test_no_layouts_in_any_blocks_move_less_where_layers_run_one_by_one(network, kib):
     names = ("ifmap", "weight", "ofmap")

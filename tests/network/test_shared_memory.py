@@ -178,9 +178,9 @@ def test_a_memory_too_small_for_any_tiles_says_how_many_banks_they_need(cli, tmp
 
 
 def test_a_core_of_banks_that_do_not_hold_two_halves_is_refused(cli, tmp_path):
-    wide = ("--set", "buffers.shared_kib=16", "--set", "buffers.shared_port_bytes=16384")
+    wide = ("--set", "buffers.shared_kib=16", "--set", "buffers.shared_port_bytes=32768")
     says = (
-        "edge_shared: buffers.shared_port_bytes = 16384: a bank of 1 KiB does not hold an even number of words|halve it"
+        "edge_shared: buffers.shared_port_bytes = 32768: a bank of 1 KiB does not hold an even number of words|halve it"
     )
     refuse(cli("rtl", "export", "--arch", "edge_shared", *wide, "--out", str(tmp_path / "core")), says)
     refuse(cli("rtl", "check", *COMMAND, *wide), says)

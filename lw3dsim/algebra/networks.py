@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.algebra.costs import cheapest_order, plan
@@ -17,7 +18,7 @@ from lw3dsim.algebra.costs import cheapest_order, plan
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.algebra.costs import IntMatrix
+    from lw3dsim.algebra.costs import IntMatrix, Plan
 
 
 class Ref(NamedTuple):
@@ -52,14 +53,13 @@ class Network:
         """Take ``values`` (T, H, W) through a matrix along each axis, as is cheapest; return (t, h, w), None is 0."""
         sizes, found = [len(matrix[0]) for matrix in matrices], list[Ref | None](values)
         for axis in cheapest_order(tuple(matrices)):
-            matrix = matrices[axis]
-            at = dict(zip(itertools.product(*map(range, sizes)), found, strict=True))
-            sizes[axis] = len(matrix)
-            for place in itertools.product(*map(range, [*sizes[:axis], 1, *sizes[axis + 1 :]])):
-                line = [at[(*place[:axis], j, *place[axis + 1 :])] for j in range(len(matrix[0]))]
-                for i, one in enumerate(self._times(matrix, line)):
-                    at[(*place[:axis], i, *place[axis + 1 :])] = one
-            found = [at[place] for place in itertools.product(*map(range, sizes))]
+            matrix, way, inner = matrices[axis], plan(matrices[axis]), math.prod(sizes[axis + 1 :])
+            many, before, after = math.prod(sizes[:axis]), sizes[axis] * inner, len(matrix) * inner
+            made = list[Ref | None]([None] * (many * after))
+            for outer, i in itertools.product(range(many), range(inner)):
+                line = found[outer * before + i : (outer + 1) * before : inner]
+                made[outer * after + i : (outer + 1) * after : inner] = self._times(way, line)
+            found, sizes[axis] = made, len(matrix)
         return found
 
     def widths(self, bits: int, outputs: dict[int, int]) -> list[int]:
@@ -78,23 +78,26 @@ class Network:
                 taken[signal] = max(taken[signal], taken[number] - shift)
         return taken
 
-    def _times(self, matrix: IntMatrix, line: Sequence[Ref | None]) -> list[Ref | None]:
-        way, signals = plan(matrix), list(line)
+    def _times(self, way: Plan, line: Sequence[Ref | None]) -> list[Ref | None]:
+        signals = list(line)
         for first, second, shift, sign in way.pairs:
             signals.append(self._added([_scaled(signals[first], 0, 1), _scaled(signals[second], shift, sign)]))
         return [self._added([_scaled(signals[signal], shift, sign) for signal, shift, sign in row]) for row in way.rows]
 
     def _added(self, terms: Sequence[Ref | None]) -> Ref | None:
         """Return a balanced sum of terms, the shallowest two first."""
-        ready = [(self._depth[one.signal], i, one) for i, one in enumerate(terms) if one is not None]
+        there = [one for one in terms if one is not None]
+        if len(there) < 3:
+            return self._sum(*there) if len(there) == 2 else next(iter(there), None)
+        ready = [(self._depth[one.signal], i, one) for i, one in enumerate(there)]
         heapq.heapify(ready)
-        number = len(terms)
+        number = len(there)
         while len(ready) > 1:
             (_, _, a), (_, _, b) = heapq.heappop(ready), heapq.heappop(ready)
             made = self._sum(a, b)
             heapq.heappush(ready, (self._depth[made.signal], number, made))
             number += 1
-        return ready[0][2] if ready else None
+        return ready[0][2]
 
     def _sum(self, a: Ref, b: Ref) -> Ref:
         common = min(a.shift, b.shift)
@@ -110,4 +113,6 @@ class Network:
 
 
 def _scaled(ref: Ref | None, shift: int, sign: int) -> Ref | None:
-    return None if ref is None else Ref(ref.signal, ref.shift + shift, ref.sign * sign)
+    if ref is None or (shift == 0 and sign == 1):
+        return ref
+    return Ref(ref.signal, ref.shift + shift, ref.sign * sign)

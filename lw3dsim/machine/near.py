@@ -124,24 +124,54 @@ def _groups(arch: Accelerator, algorithms: tuple[Algorithm, ...], own_inputs: bo
     if not algorithms:
         return Groups(1, lanes, reach_words(arch, own_inputs=own_inputs))
     columns = lanes // arch.pe.mults_per_pe
-    lines = [lines_of(one, arch.pe.mults_per_pe, columns) for one in algorithms]
+    rows = [rows_of(one, arch.pe.mults_per_pe, columns) for one in algorithms]
 
     def of(size: int) -> Groups:
-        many = max(-(-lanes // size), *(len(grouped(one, size)) for one in lines))
+        many = max(-(-lanes // size), *(one.groups(size) for one in rows))
         return Groups(many, size, _reach(arch, size, own_inputs=own_inputs))
 
     def selectors(groups: Groups) -> tuple[int, int]:
         far = max(words - groups.reach, 0)
         return groups.many * (far + groups.size * groups.reach), groups.many
 
-    longest = max(lanes, *(len(line) for one in lines for line in one))
+    longest = max(lanes, *(one.lanes * one.wide for one in rows))
     return min((of(size) for size in range(1, longest + 1)), key=selectors)
+
+
+class Rows(NamedTuple):
+    """What columns take of the tiles of an algorithm: so ``many`` lines of frames and rows, each ``wide`` per lane."""
+
+    many: int
+    lanes: int
+    wide: int
+
+    def groups(self, size: int) -> int:
+        """Return the groups of ``size`` elements at most: how many :func:`grouped` makes."""
+        if size >= self.wide:
+            return self.many * -(-self.lanes // (size // self.wide))
+        return self.many * self.lanes * -(-self.wide // size)
+
+
+def rows_of(algorithm: Algorithm, mults: int, columns: int) -> Rows:
+    """Return the rows of what so many columns take: those of :func:`lines_of`."""
+    frames, rows, wide = _window(algorithm)
+    return Rows(frames * rows, _lanes_of(algorithm, mults, columns), wide)
+
+
+def _window(algorithm: Algorithm) -> Triple:
+    """Return the frames, rows and positions of a window."""
+    t, h, w = (m + r - 1 for m, r in zip(algorithm.tile, algorithm.filter, strict=True))
+    return t, h, w
+
+
+def _lanes_of(algorithm: Algorithm, mults: int, columns: int) -> int:
+    return columns * max(mults // algorithm.coordinates, 1)
 
 
 def lines_of(algorithm: Algorithm, mults: int, columns: int) -> list[list[Element]]:
     """Return what so many columns take of the tiles of an algorithm, by frame and row of their windows."""
-    frames, rows, wide = (m + r - 1 for m, r in zip(algorithm.tile, algorithm.filter, strict=True))
-    lanes = columns * max(mults // algorithm.coordinates, 1)
+    frames, rows, wide = _window(algorithm)
+    lanes = _lanes_of(algorithm, mults, columns)
     return [
         [Element(lane, (t, h, w)) for lane in range(lanes) for w in range(wide)]
         for t in range(frames)

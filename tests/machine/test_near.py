@@ -19,6 +19,7 @@ from lw3dsim.machine.near import (
     patch_words,
     power_of_two,
     reach_words,
+    rows_of,
 )
 from lw3dsim.transform.algorithms import Algorithm
 
@@ -80,6 +81,7 @@ def test_groups_hold_every_element_once_behind_the_first_of_them(algorithm, mult
         (lane, at) for lane in range(lanes) for at in itertools.product(*map(range, window))
     ]
     assert all(0 < len(group) <= size and len({one.at[:2] for one in group}) == 1 for group in groups)
+    assert rows_of(algorithm, mults, columns).groups(size) == len(groups)
     # Tiles follow each other, wherever a row of them ends.
     begins = list(itertools.accumulate(data.draw(st.lists(st.integers(0, 99), min_size=lanes, max_size=lanes))))
     for group in groups:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, cached_property
 from typing import Literal
 
 MAX_COORDINATES = 10
@@ -57,15 +57,19 @@ class Transform:
         """Coordinates, and multiplications, of one tile."""
         return self.m + self.r - 1
 
+    @cached_property
+    def scale(self) -> int:
+        """What outputs of the integer forms of all three are to be divided by."""
+        return math.prod(map(common_denominator, (self.AT, self.G, self.BT)))
+
     def verify(self) -> None:
         """Check that the bilinear form is the correlation, term by term; raise ArithmeticError if not."""
         AT, G, BT = map(integers, (self.AT, self.G, self.BT))
-        one = math.prod(map(common_denominator, (self.AT, self.G, self.BT)))
         for i in range(self.m):
             for k in range(self.r):
                 for j in range(self.n):
                     term = sum(AT[i][q] * G[q][k] * BT[q][j] for q in range(self.n))
-                    if term != (one if j == i + k else 0):
+                    if term != (self.scale if j == i + k else 0):
                         raise ArithmeticError(f"F({self.m},{self.r}) is not a correlation at {(i, k, j)}")
 
 

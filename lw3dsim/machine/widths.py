@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lw3dsim.algebra.winograd import Matrix, common_denominator, integers, signed_bits
+from lw3dsim.algebra.winograd import Matrix, integers, signed_bits
 from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value
 
@@ -119,7 +119,7 @@ def _growth(algorithm: Algorithm, precision: Precision, data_bits: int, weight_b
         data_shift=narrowing_shifts(BT, data, data_bits),
         weight_shift=narrowing_shifts(G, weight, weight_bits),
         AT=tuple(AT),
-        scale=math.prod(common_denominator(m) for matrices in (BT, G, AT) for m in matrices),
+        scale=math.prod(form.scale for form in forms),
     )
 
 

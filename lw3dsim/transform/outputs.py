@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.algebra.networks import Network, Ref
-from lw3dsim.algebra.winograd import common_denominator, integers
+from lw3dsim.algebra.winograd import integers
 from lw3dsim.base.caches import kept
 
 if TYPE_CHECKING:
@@ -80,8 +80,6 @@ def _outputs(network: Network, algorithm: Algorithm, mults: int) -> list[Output]
 @kept(256)
 def scale(algorithm: Algorithm) -> tuple[int, int]:
     """Return what outputs are to be divided by: the exponent of a power of two, and an odd number."""
-    whole = math.prod(
-        common_denominator(matrix) for form in algorithm.transforms for matrix in (form.BT, form.G, form.AT)
-    )
+    whole = math.prod(form.scale for form in algorithm.transforms)
     shift = (whole & -whole).bit_length() - 1
     return shift, whole >> shift

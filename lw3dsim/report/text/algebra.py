@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from lw3dsim.algebra.accuracy import float32_error
 from lw3dsim.algebra.costs import tile_cost
-from lw3dsim.algebra.winograd import PointSet, common_denominator, gain, integers, points_of, signed_bits, transform
+from lw3dsim.algebra.winograd import PointSet, gain, integers, points_of, signed_bits, transform
 from lw3dsim.base.records import Record, figure
 from lw3dsim.report.terminal import Part, Table, figures, name
 
@@ -74,7 +74,7 @@ def algebra_record(m: int, r: int, dims: int, points: PointSet, bits: int) -> Al
         weight_bits=signed_bits(largest * weight),
         product_bits=signed_bits(product),
         output_bits=signed_bits(product * gain(t.AT) ** dims),
-        scale=(common_denominator(t.AT) * common_denominator(t.G) * common_denominator(t.BT)) ** dims,
+        scale=t.scale**dims,
         float32_error=float32_error(m, r, dims, points),
     )
 

@@ -62,8 +62,10 @@ module lw_operands #(
         end
         for (m = 0; m < COLS * PLACES; m = m + 1) begin : g_place
             for (r = 0; r < INPUTS; r = r + 1) begin : g_input
+                // Both at constant places: a place that is worked out becomes a shifter over all.
                 always_ff @(posedge clk)
-                    data[ACTIVATION*(r*COLS*PLACES+m)+:ACTIVATION] <= taken[ACTIVATION*(m*INPUTS+(grouped ? r : 0))+:ACTIVATION];
+                    data[ACTIVATION*(r*COLS*PLACES+m)+:ACTIVATION] <=
+                        grouped ? taken[ACTIVATION*(m*INPUTS+r)+:ACTIVATION] : taken[ACTIVATION*m*INPUTS+:ACTIVATION];
             end
         end
         if (OWN_INPUTS == 0) begin : g_shared

@@ -6,6 +6,7 @@ Of a tile the lane, the coordinate and the group of every place are constants of
 from __future__ import annotations
 
 import itertools
+import re
 from typing import TYPE_CHECKING
 
 from lw3dsim.machine.near import Element, grouped, lines_of
@@ -78,7 +79,6 @@ def picking_modules(core: Core) -> dict[str, str]:
     """Return the modules of a core that choose operands, by name."""
     spots = core.spots
     of_modes = [_pickers(core, one) for one in core.algorithms]
-    unused = "" if core.algorithms else "    wire unused = &{1'b0, mode, elements};\n"
     return {
         "lw_window": _WINDOW.format(
             places="; ".join(" ".join(map(str, spot)) for spot in spots) or "none", many=max(len(spots), 1),
@@ -86,21 +86,24 @@ def picking_modules(core: Core) -> dict[str, str]:
         ),
         "lw_finding": _FINDING.format(
             files=core.cols * core.mults, elements=max(len(spots), 1), many=core.pickers,
-            body=_joined(_finding(core, of_modes, spots)) + unused,
+            body=_joined(_finding(core, of_modes, spots), "mode", "tree", "elements"),
         ),
         "lw_taken": _TAKEN.format(
             many=core.pickers, places=core.cols * core.places,
-            body=_joined(_taken(core, of_modes)) + ("" if core.algorithms else "    wire unused = &{1'b0, mode};\n"),
+            body=_joined(_taken(core, of_modes), "mode"),
         ),
         "lw_weights": _WEIGHTS.format(
             places=core.places, mults=core.mults,
-            body=_joined(_weights(core)) + ("" if core.algorithms else "    wire unused = &{1'b0, mode};\n"),
+            body=_joined(_weights(core), "mode", "tree"),
         ),
     }  # fmt: skip
 
 
-def _joined(lines: Iterable[str]) -> str:
-    return "".join(f"    {line}\n" for line in lines)
+def _joined(lines: Iterable[str], *inputs: str) -> str:
+    """Return lines of a module, and one that takes those of its ``inputs`` that none of them does."""
+    text = "".join(f"    {line}\n" for line in lines)
+    idle = [name for name in inputs if not re.search(rf"\b{name}\b", text)]
+    return text + (f"    wire unused_inputs = &{{1'b0, {', '.join(idle)}}};\n" if idle else "")
 
 
 def _pickers(core: Core, algorithm: Algorithm) -> dict[int, Element]:
@@ -186,5 +189,3 @@ def _weights(core: Core) -> Iterator[str]:
         direct = f"tree ? {own} : {plain}" if mult else plain
         cases = _in_mode(of_modes)
         yield f"assign weights[WEIGHT*{mult}+:WEIGHT] = {_chosen(cases, f'({direct})')};"
-    if core.mults == 1:
-        yield "wire unused_tree = &{1'b0, tree};"

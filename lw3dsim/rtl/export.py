@@ -86,7 +86,11 @@ RULES = (
     ("SRAM", "lw_sram", "a side for DMA, a side for the array; latency in cycles"),
     ("SRAM: one memory for all", "lw_shared, lw_bank", "banks of one port, and the network between them and who asks"),
     ("SRAM: one bank", "lw_gate", "the clock of all but DMA, which stands still where that has the port"),
-    ("Pipeline: fill", "lw_delay, lw_taps, lw_core", "what travels beside the data; as long as the algorithm's"),
+    (
+        "Pipeline: fill",
+        "lw_delay, lw_taps, lw_depth, lw_core",
+        "what travels beside the data; as long as the algorithm's",
+    ),
 )
 
 

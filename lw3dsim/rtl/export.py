@@ -55,7 +55,8 @@ RULES = (
     (
         "Transforms",
         "lw_input_transform, lw_output_transform, lw_weight_transform, lw_waiting, lw_quotient, lw_odd",
-        "written from the exact matrices of the algorithms; outputs that are picked are divided by odd numbers",
+        "written from the exact matrices of the algorithms, those of inputs and weights of units along one axis "
+        "(lw_data_*, lw_kernel_*); outputs that are picked are divided by odd numbers",
     ),
     ("Pace, Entry, Prefetch", "lw_controller, lw_arrivals", "pairs of load and feed, late tiles, look-ahead"),
     ("Banks swap in step", "lw_controller, lw_last", "a swap waits for the drain before, and loads wait with it"),

@@ -56,7 +56,7 @@ def output_modules(core: Core) -> dict[str, str]:
 def _body(unit: OutputUnit, core: Core) -> str:
     """Return what a PE takes, what it adds up, and what comes out."""
     bits, network = core.sum_bits, unit.network
-    lines = [f"wire signed [{bits - 1}:0] v{place} = in[{bits * place}+:{bits}];" for place in range(core.places)]
+    lines = [f"wire signed [{bits - 1}:0] v{place} = in[{bits * place}+:{bits}];" for place in range(network.inputs)]
     widths = network.widths(bits, unit.taken(unit.scaled_bits(core.result_bits, core.transform_bits)))
     for number, (one, width) in enumerate(zip(network.sums, widths, strict=True), network.inputs):
         first, second = _times(one.first, one.first_shift, width), _times(one.second, one.second_shift, width)
@@ -79,7 +79,8 @@ def _outputs(unit: OutputUnit, core: Core, widths: Sequence[int]) -> list[str]:
             of_places.setdefault(place, []).append(f"mode == 8'd{mode} ? {value} : ")
     for place in range(core.outs):
         chosen = "".join(of_places.get(place, ()))
-        lines.append(f"assign out[{bits * place}+:{bits}] = {chosen}{bits}'(v{place});")
+        as_it_is = f"{bits}'($signed(in[{core.sum_bits * place}+:{core.sum_bits}]))"
+        lines.append(f"assign out[{bits * place}+:{bits}] = {chosen}{as_it_is};")
     return lines
 
 

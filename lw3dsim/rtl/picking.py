@@ -159,8 +159,12 @@ def _taken(core: Core, of_modes: Sequence[dict[int, Element]]) -> Iterator[str]:
     for column, place in itertools.product(range(core.cols), range(core.places)):
         to = core.places * column + place
         cases = _in_mode([f"found[BITS*{one[to]}+:BITS]" if to in one else None for one in pickers])
-        # What a layer does not use may be anything.
-        rest = f"found[BITS*{core.mults * column + place}+:BITS]" if place < core.mults else cases.pop()[1]
+        # What a layer does not use may be anything; the last part of a tile may have no more of it.
+        rest = "'0"
+        if place < core.mults:
+            rest = f"found[BITS*{core.mults * column + place}+:BITS]"
+        elif cases:
+            rest = cases.pop()[1]
         yield f"assign taken[BITS*{to}+:BITS] = {_chosen(cases, rest)};"
 
 

@@ -43,9 +43,10 @@ MACHINES = {
         "transforms.input_coords_per_cycle=10", "transforms.output_coords_per_cycle=10",
         "winograd.weight_transform=onchip", "transforms.weight_coords_per_cycle=5",
     ),
-    # Several algorithms, of up to 64 coordinates on 8 multipliers. Words of outputs are longer than those of inputs.
+    # Several algorithms, of 4, 16 and 64 coordinates on 9 multipliers, which none divides. Words of outputs are longer
+    # than those of inputs.
     "parts": (
-        *WIDE, "buffers.ofmap_port_bytes=12", "pe.rows=3", "pe.cols=1", "pe.mults_per_pe=8", "pe.acc_depth=8",
+        *WIDE, "buffers.ofmap_port_bytes=12", "pe.rows=3", "pe.cols=1", "pe.mults_per_pe=9", "pe.acc_depth=8",
         "pe.pipeline_stages=3",
         "winograd.m1=2", "winograd.m2=2", "vector_lanes=8", "pe.staging_elements=24", "pe.staging_weights=12",
         "precision.weight_bits=6",

@@ -150,39 +150,32 @@ def test_layers_cost_no_less_in_any_layouts_than_they_do_at_least_as_they_are_ma
     assert least <= network_cost(network, settle_layouts(network, units, arch, "auto", {}), arch, weights)
 
 
-def test_units_cost_no_more_where_time_settles_layouts_too_and_less_where_rows_are_opened_for_nothing():
-    saved = []
-    for seed in range(12):
+def judged(seeds):
+    """Yield drawn networks that can be mapped, with their accelerators, what costs weigh, and a judge of cuts."""
+    for seed in seeds:
         network, arch = drawn(seed)
         try:
-            space = Space(network, arch, "latency", fuses=True)
+            weights = Space(network, arch, "latency", fuses=True).weights
         except MappingError:
             continue
         runs = map_layers(network, arch)
-        judge = Judge.of(
-            Alone(network=network, runs=runs, arch=arch, engine="auto", weights=space.weights, fixed={}, layouts={}),
-            (),
-        )
+        alone = Alone(network=network, runs=runs, arch=arch, engine="auto", weights=weights, fixed={}, layouts={})
+        yield network, arch, weights, Judge.of(alone, ())
+
+
+def test_units_cost_no_more_where_time_settles_layouts_too_and_less_where_rows_are_opened_for_nothing():
+    saved = []
+    for network, arch, weights, judge in judged(range(12)):
         units = fuse(judge, {})
-        by_bytes = network_cost(network, settle_layouts(network, units, arch, "auto", {}), arch, space.weights)
-        saved.append(by_bytes - network_cost(network, judge.settler.settle(units, {}), arch, space.weights))
+        by_bytes = network_cost(network, settle_layouts(network, units, arch, "auto", {}), arch, weights)
+        saved.append(by_bytes - network_cost(network, judge.settler.settle(units, {}), arch, weights))
     assert min(saved) >= 0
     assert max(saved) > 0
 
 
 def test_groups_that_are_dismissed_cost_more_than_their_layers_by_themselves():
     dismissed = 0
-    for seed in range(8):
-        network, arch = drawn(seed)
-        try:
-            space = Space(network, arch, "latency", fuses=True)
-        except MappingError:
-            continue
-        runs = map_layers(network, arch)
-        judge = Judge.of(
-            Alone(network=network, runs=runs, arch=arch, engine="auto", weights=space.weights, fixed={}, layouts={}),
-            (),
-        )
+    for _, _, _, judge in judged(range(8)):
         fuse(judge, {})
         for path in sorted(judge.dismissed):
             assert judge.known_least(path) == sum(judge.worth[i] for i in path)

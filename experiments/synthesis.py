@@ -75,7 +75,7 @@ PART_OF = {
     "u_weights_wait": "operand_registers", "u_rows_wait": "operand_registers", "u_operand": "operand_registers",
     "lw_input_transform": "input_transform", "u_input": "input_transform", "u_transform": "input_transform",
     "lw_output_transform": "output_transform", "lw_gather": "output_transform", "u_picked": "output_transform",
-    "lw_quotient": "output_transform", "lw_odd": "output_transform", "lw_waiting": "output_transform",
+    "lw_quotient": "output_transform", "lw_odd": "output_transform", "u_waits": "output_transform",
     "lw_vector": "collector", "u_collector": "collector", "u_kept": "collector",
     "lw_finish": "collector", "lw_passing": "collector", "lw_either": "collector", "u_keep": "control",
     "lw_partials": "collector", "u_comes": "collector",

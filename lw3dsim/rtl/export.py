@@ -54,7 +54,7 @@ RULES = (
     ("Wave: feed", "lw_feed", "taps, tiles behind each other, whole tiles of the input transform"),
     (
         "Transforms",
-        "lw_input_transform, lw_output_transform, lw_weight_transform, lw_waiting, lw_quotient, lw_odd",
+        "lw_input_transform, lw_output_transform, lw_weight_transform, lw_passing, lw_quotient, lw_odd",
         "written from the exact matrices of the algorithms, those of inputs and weights of units along one axis "
         "(lw_data_*, lw_kernel_*); outputs that are picked are divided by odd numbers",
     ),

@@ -99,8 +99,8 @@ module lw_array #(
             // What has been read and transformed stays until the next depth has.
             wire whole = read_takes && read_part + 8'd1 == passes;
             for (r = 0; r < ROWS * COLS; r = r + 1) begin : g_made
-                lw_waiting #(.BITS(OUTS*RESULT)) u_made (
-                    .clk, .comes(whole), .in(outputs[OUTS*RESULT*r+:OUTS*RESULT]), .out(results[OUTS*RESULT*r+:OUTS*RESULT])
+                lw_passing #(.WORD(OUTS*RESULT)) u_waits (
+                    .clk, .comes(whole), .data(outputs[OUTS*RESULT*r+:OUTS*RESULT]), .held(results[OUTS*RESULT*r+:OUTS*RESULT])
                 );
             end
         end

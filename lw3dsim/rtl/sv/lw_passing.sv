@@ -1,4 +1,5 @@
-// A word that passes, and is there from the cycle on in which it comes: the last may come as outputs are added to it.
+// A word that passes, and is there from the cycle on in which it comes: the last of partial sums may come as outputs are
+// added to it, and outputs of tiles in parts wait, as the next depth is gathered before all their words are made.
 module lw_passing #(
     parameter int WORD = 64
 ) (

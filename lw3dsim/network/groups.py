@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.energy import Sparsity, onchip_pj
@@ -48,17 +48,22 @@ def is_possible_plan(group: Group, plan: Plan, arch: Accelerator, lies: tuple[Bl
     return lies_so and is_possible_group(group, plan.mapping, arch)
 
 
-@dataclass(kw_only=True)
-class Sought:
-    """What is known of the cheapest mappings of a group: these, or that all cost more than ``dearer_than``."""
-
-    found: tuple[Found, ...] = ()
-    dearer_than: float = -math.inf
-
-
 @kept(4096)
-def _sought(group: Group, arch: Accelerator, price: Price, most: int, lies: tuple[Blocks, ...] | None) -> Sought:  # noqa: ARG001
-    return Sought()
+class _Searched:
+    """The search for the cheapest mappings of a group, which goes on where more may be enough than it was before."""
+
+    def __init__(
+        self, group: Group, arch: Accelerator, price: Price, most: int, lies: tuple[Blocks, ...] | None
+    ) -> None:
+        self._search = partial(_find, group, arch, price, most, lies)
+        self._found: tuple[Found, ...] = ()
+        self._dearer_than = -math.inf
+
+    def up_to(self, enough: float) -> tuple[Found, ...]:
+        """Return the cheapest mappings, none where all surely cost more than ``enough``."""
+        if not self._found and self._dearer_than < enough:
+            self._found, self._dearer_than = self._search(enough), enough
+        return self._found
 
 
 def find_group(
@@ -74,11 +79,7 @@ def find_group(
     Its input and output are in the best of their blocks, or of those that say how it ``lies``. Raises MappingError when
     none fits.
     """
-    known = _sought(group, arch, price, most, lies)
-    if not known.found and known.dearer_than < enough:
-        known.found = _find(group, arch, price, most, lies, enough)
-        known.dearer_than = known.dearer_than if known.found else enough
-    return known.found
+    return _Searched(group, arch, price, most, lies).up_to(enough)
 
 
 def _find(

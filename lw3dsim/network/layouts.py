@@ -10,7 +10,7 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.network.blocks import Use, candidate_blocks, wanted_block
 from lw3dsim.network.chains import moved_of
 from lw3dsim.network.runs import settled
-from lw3dsim.tensor.layout import block_sizes, bursts_in_block
+from lw3dsim.tensor.layout import block_sizes, bursts_in_block, packed_in_fewer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -157,14 +157,13 @@ def free_blocks(
 
 def packed_blocks(network: Workload, arch: Accelerator, free: Mapping[str, Blocks]) -> dict[str, Blocks]:
     """Return, per tensor, those of its ``free`` blocks, with packed rows, that store it in fewer bursts than any."""
-    return {name: tuple(_packed(network, arch, name, blocks)) if blocks else () for name, blocks in free.items()}
+    burst_bytes, own_bits = make_clocks(arch).burst_bytes, arch.precision.activation_bits
 
+    def packed(name: str, blocks: Blocks) -> Blocks:
+        shape, bits = network.shapes[name], network.tensor_bits.get(name, own_bits)
+        return tuple(packed_in_fewer(blocks, partial(bursts_in_block, shape.channels, shape.extent, bits, burst_bytes)))
 
-def _packed(network: Workload, arch: Accelerator, name: str, blocks: Blocks) -> list[int]:
-    shape, bits = network.shapes[name], network.tensor_bits.get(name, arch.precision.activation_bits)
-    bursts = partial(bursts_in_block, shape.channels, shape.extent, bits, make_clocks(arch).burst_bytes)
-    least = min(map(bursts, blocks))
-    return [-block for block in blocks if bursts(-block) < least]
+    return {name: packed(name, blocks) for name, blocks in free.items()}
 
 
 def standing(network: Workload, given: Mapping[str, int]) -> dict[str, int]:

@@ -17,7 +17,7 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.moves import DIMENSIONS, Concat, Interleave, Permute, Reshape, Slice
 from lw3dsim.describe.products import Linear
 from lw3dsim.machine.problem import layout_block
-from lw3dsim.tensor.layout import block_sizes, bursts_in_block
+from lw3dsim.tensor.layout import block_sizes, bursts_in_block, packed_in_fewer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -230,11 +230,10 @@ class _Found:
         usual = {size for shape in shapes for size in block_sizes(self._arch.dram.channel_block, shape.channels)}
         fitting = [block for block in usual if all(self._can_be(view, block) for view in views)]
 
-        def bursts(block: int) -> tuple[int, int]:
-            return sum(self._bursts(shape, block, bits) for shape in shapes), abs(block)
+        def bursts(block: int) -> int:
+            return sum(self._bursts(shape, block, bits) for shape in shapes)
 
-        best = min((-block for block in fitting), key=bursts, default=0)
-        return best if best and bursts(best)[0] < bursts(self.blocks[tied[0]])[0] else 0
+        return min(packed_in_fewer(fitting, bursts), key=lambda block: (bursts(block), -block), default=0)
 
     def _can_be(self, view: AnyLayer, block: int) -> bool:
         rows = Rows(block=block, element_bits=self._bits(view), burst_bits=8 * self._burst_bytes)

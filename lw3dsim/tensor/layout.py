@@ -27,7 +27,7 @@ from lw3dsim.tensor.bursts import Rows
 from lw3dsim.tensor.runs import Cuts, Strides, count_boxes, list_runs, row_sums
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from lw3dsim.base.arrays import Ints
     from lw3dsim.tensor.axis import Axis
@@ -140,6 +140,13 @@ def fewest_bursts_block(
         return channels
     sizes = block_sizes(block, channels)
     return min(sizes, key=lambda size: (bursts_in_block(channels, extent, element_bits, burst_bytes, size), size))
+
+
+def packed_in_fewer(blocks: Iterable[int], bursts: Callable[[int], int]) -> list[int]:
+    """Return those of ``blocks``, with packed rows, that take fewer ``bursts`` than any of them without."""
+    plain = list(blocks)
+    least = min(map(bursts, plain), default=0)
+    return [-block for block in plain if bursts(-block) < least]
 
 
 def bursts_in_block(

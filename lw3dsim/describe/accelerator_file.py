@@ -91,9 +91,8 @@ def _check_buffers(document: Document, arch: Accelerator) -> None:
     if buffers.shared_kib is None:
         for name, size in buffers.kib.items():
             if f"{name}_kib" in given and not size:
-                place = document.named(("buffers", f"{name}_kib"), "0")
                 rule = "expected a whole number of at least 1; where all buffers are shared, give shared_kib alone"
-                raise InputError(f"{place}: {rule}")
+                raise document.wrong(("buffers", f"{name}_kib"), size, rule)
             if not size:
                 raise document.error(
                     ("buffers",), f"the key '{name}_kib' is missing; add it, or shared_kib for all three"

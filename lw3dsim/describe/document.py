@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from lw3dsim.base.values import Value
-from lw3dsim.errors import InputError, one_line
+from lw3dsim.errors import InputError, one_line, short
 
 # Numbers that YAML 1.1 takes for words.
 SCIENTIFIC = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]{1,3}")
@@ -47,16 +47,36 @@ class Document(Value, frozen=True, kw_only=True):
         """Build the error for ``key``: place, key, then ``message``."""
         return InputError(f"{self.named(key)}: {message}" if key else f"{self.where()} {message}")
 
+    def wrong(self, key: KeyPath, value: object, message: str) -> InputError:
+        """Build the error for the ``value`` that ``key`` has: place, key, value, then ``message``."""
+        return InputError(f"{self.named(key, shown(value))}: {message}")
+
     def conflict(self, key: KeyPath, other: KeyPath, message: str) -> InputError:
-        """Build the error for ``key``, which ``other`` rules out: it begins with what was changed last of the two."""
+        """Build the error for what ``key`` has, which ``other`` rules out: what was changed last of the two begins."""
+        value = value_at(self.data, key)
         if self._changed(other) <= self._changed(key):
-            return self.error(key, message)
-        return InputError(f"{self.named(other)}: {self.named(key)} {message}")
+            return self.wrong(key, value, message)
+        return InputError(f"{self.named(other)}: {self.named(key, shown(value))} {message}")
 
     def _changed(self, key: KeyPath) -> int:
         """Return the number of the last change of ``key``, from 1; 0 for none."""
         numbers = enumerate((changed for changed, _ in self.changes), start=1)
         return max((number for number, changed in numbers if key[: len(changed)] == changed), default=0)
+
+
+def shown(value: object) -> str:
+    """Return a value as sentences have it."""
+    return "null" if value is None else short(value)
+
+
+def value_at(data: Any, path: KeyPath) -> Any:
+    """Return what ``data`` has at a key path; None where it has nothing."""
+    for part in path:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return data
 
 
 def dotted(key: KeyPath) -> str:

@@ -10,7 +10,7 @@ import msgspec
 
 from lw3dsim.base.records import in_words
 from lw3dsim.describe.allowed import allowed, metas, plain_kind
-from lw3dsim.describe.document import dotted
+from lw3dsim.describe.document import dotted, value_at
 from lw3dsim.errors import InputError, short, suggest
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def refusal(document: Document, kind: Any, data: Any, at: KeyPath, message: str)
     if match := re.match(r"Object missing required field `(.+)`", problem):
         return document.error((*at, *inner), f"the key {short(match[1])} is missing; add it")
     value, key = value_at(data, inner), (*at, *inner)
-    place = document.named(key, "null" if value is None else short(value)) if key else document.where()
-    return InputError(f"{place}: {rule(kind, inner, data, problem)}")
+    said = rule(kind, inner, data, problem)
+    return document.wrong(key, value, said) if key else InputError(f"{document.where()}: {said}")
 
 
 def reason_of(kind: Any, data: Any, message: str) -> str:
@@ -181,16 +181,6 @@ def _refused_key(kind: Any, data: Any) -> str | None:
         except msgspec.ValidationError:
             return str(key)
     return None
-
-
-def value_at(data: Any, path: KeyPath) -> Any:
-    """Return what ``data`` has at a key path; None where it has nothing."""
-    for part in path:
-        try:
-            data = data[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return data
 
 
 def whole_type_at(kind: Any, path: KeyPath, data: Any) -> Any:

@@ -156,8 +156,10 @@ class Upsample(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="ups
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """See Layer."""
         shape = only(inputs, self.kind)
-        if (self.scale is None) == (self.size is None):
-            raise ShapeError("upsample takes either scale or size")
+        if self.scale and self.size:
+            raise ShapeError(f"scale {by(self.scale)} and size {by(self.size)} are both given; drop one")
+        if not self.scale and not self.size:
+            raise ShapeError("neither scale nor size is given; give one")
         times = self.scale or (1, 1, 1)
         size = self.size or tuple(n * more for n, more in zip(shape.extent, times, strict=True))
         if any(made < given for made, given in zip(size, shape.extent, strict=True)):
@@ -190,7 +192,7 @@ class Permute(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="perm
         """See Layer."""
         shape = only(inputs, self.kind)
         if set(self.order) != set(DIMENSIONS):
-            raise ShapeError(f"order needs each of {', '.join(DIMENSIONS)} once")
+            raise ShapeError(f"order [{', '.join(self.order)}] needs each of {', '.join(DIMENSIONS)} once")
         return Shape(*(getattr(shape, name) for name in self.order))
 
 
@@ -221,7 +223,7 @@ class Rearrange(Rearranged, frozen=True, kw_only=True, tag_field="kind", tag="re
         """See Layer."""
         elements = only(inputs, self.kind).elements
         if sorted(self.order) != list(range(len(self.sizes))):
-            raise ShapeError(f"order needs each of 0 to {len(self.sizes) - 1} once")
+            raise ShapeError(f"order {list(self.order)} needs each of 0 to {len(self.sizes) - 1} once")
         for what, sizes in (("sizes", self.sizes), ("shape", self.shape)):
             if math.prod(sizes) != elements:
                 raise ShapeError(f"{what} {by(sizes)} do not have the {elements} elements of the input")

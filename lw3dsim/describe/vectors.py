@@ -62,7 +62,8 @@ class Pool3d(Layer, frozen=True, kw_only=True, tag_field="kind", tag="pool3d"):
         shape = only(inputs, self.kind)
         window, around = self.window(shape), self.margins(shape)
         if any(2 * max(side) > k for side, k in zip(around, window, strict=True)):
-            raise ShapeError(f"padding {by(tuple(map(max, around)))} is more than half of the pooling window")
+            sizes = by(tuple(map(max, around)))
+            raise ShapeError(f"padding {sizes} is more than half of the pooling window {by(window)}")
         counts = count_windows(shape.extent, window, self.step(shape), around, self.dilation, is_ceiled=self.ceil_mode)
         return Shape(shape.channels, *counts)
 

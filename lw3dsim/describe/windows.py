@@ -71,7 +71,8 @@ def count_windows(
         room = size + before + behind - ((k - 1) * d + 1)
         if room < 0:
             padded = by(tuple(n + sum(margin) for n, margin in zip(extent, around, strict=True)))
-            raise ShapeError(f"kernel {by(kernel)} is larger than its padded input {padded} (TxHxW)")
+            taps = by(kernel) if set(dilation) == {1} else f"{by(kernel)} with dilation {by(dilation)}"
+            raise ShapeError(f"kernel {taps} is larger than its padded input {padded} (TxHxW)")
         count = (-(-room // s) if is_ceiled else room // s) + 1
         counts.append(count - (is_ceiled and (count - 1) * s >= size + before))
     return counts[0], counts[1], counts[2]

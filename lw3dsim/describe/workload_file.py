@@ -174,8 +174,12 @@ def _inputs(
         spec = decode(document, InputEntry, entry, key)
         if spec.sample_of is None:
             shape = (spec.channels, spec.frames, spec.height, spec.width)
-            if None in shape or spec.frame_stride is not None:
+            if None in shape:
                 raise document.error(key, "needs channels, frames, height and width, or sample_of and frame_stride")
+            if spec.frame_stride is not None:
+                raise document.wrong(
+                    (*key, "frame_stride"), spec.frame_stride, "belongs to sample_of; give that, or drop it"
+                )
             densities[name] = 1.0 if spec.density is None else spec.density
             size = named.get(name, None if spec.learned else every)
             shapes[name] = Shape(spec.channels or 0, *(size or (spec.frames or 0, spec.height or 0, spec.width or 0)))
@@ -186,7 +190,8 @@ def _inputs(
             )
         own = [field for field in ("channels", "frames", "height", "width") if getattr(spec, field) is not None]
         if own:
-            raise document.error(key, f"a sampled input takes its shape from {short(spec.sample_of)}; remove {own[0]}")
+            rule = f"a sampled input takes its shape from {short(spec.sample_of)}; drop it"
+            raise document.wrong((*key, own[0]), getattr(spec, own[0]), rule)
         if name in named:
             raise ArgumentError(
                 "input_size", dict(named), f"input {name} takes its size from {spec.sample_of}; give that"
@@ -194,9 +199,8 @@ def _inputs(
         base = shapes[spec.sample_of]
         frames = base.frames // (spec.frame_stride or 1)
         if frames == 0:
-            raise document.error(
-                (*key, "frame_stride"), f"leaves no frame of the {base.frames} of {short(spec.sample_of)}"
-            )
+            rule = f"leaves no frame of the {base.frames} of {short(spec.sample_of)}; give no more than that"
+            raise document.wrong((*key, "frame_stride"), spec.frame_stride, rule)
         shapes[name] = base._replace(frames=frames)
         densities[name] = densities[spec.sample_of] if spec.density is None else spec.density
     return shapes, densities
@@ -237,8 +241,10 @@ class _Reader:
 
     def _add_layer(self, data: Values, key: KeyPath, prefix: str, scope: _Scope) -> None:
         name = data.get("name")
+        if name is None:
+            raise self.document.error(key, "the key 'name' is missing; name the layer")
         if not isinstance(name, str) or not name:
-            raise self.document.error(key, "the key 'name' is missing or not a word; name the layer")
+            raise self.document.wrong((*key, "name"), name, "expected text that is not empty; name the layer")
         inputs = self._resolve(data.get("inputs"), key, scope)
         data = spelled_out(self.document, key, data)
         full = prefix + name
@@ -268,7 +274,8 @@ class _Reader:
         self._declare(prefix + use.name, key)
         (last, *more) = self._resolve(use.inputs, key, scope)
         if more:
-            raise self.document.error((*key, "inputs"), "a block reads one tensor; join them by a layer first")
+            rule = "a block reads one tensor; join them by a layer first"
+            raise self.document.wrong((*key, "inputs"), [last, *more], rule)
         for i in range(use.repeat):
             part = f"{prefix}{use.name}." + (f"{i}." if use.repeat > 1 else "")
             inner = _Scope(names={"input": last}, values=use.values, last=last, depth=scope.depth + 1)
@@ -282,7 +289,7 @@ class _Reader:
             return [scope.last]
         names: list[str] = [inputs] if isinstance(inputs, str) else inputs
         if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) for name in names):
-            raise self.document.error((*key, "inputs"), "expected a tensor name or a list of them")
+            raise self.document.wrong((*key, "inputs"), inputs, "expected a tensor name or a list of them")
         return [scope.names.get(name, name) for name in names]
 
     def _substitute(self, value: Any, key: KeyPath, values: Values) -> Any:

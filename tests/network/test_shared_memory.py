@@ -113,6 +113,7 @@ def test_banks_in_a_mapping_file_are_checked(arch, more, says, tmp_path):
         ("edge_shared", ["buffers.weight_banks=4"], "drop it, give shared_banks"),
         ("edge_shared", ["buffers.intermediate_share=0.5"], "drop it, or give auto or 0"),
         ("edge_shared", ["buffers.shared_kib=500"], "is no multiple of shared_banks (16); banks have whole KiB"),
+        ("edge_shared", ["buffers.shared_banks=7"], "buffers.shared_kib = 512 is no multiple of shared_banks (7)"),
         ("edge_shared", ["buffers.shared_banks=5"], "expected a whole number from 6 to"),
         (
             "edge_shared",
@@ -135,7 +136,11 @@ def test_what_contradicts_a_shared_memory_is_refused(arch, overrides, says):
 @pytest.mark.parametrize(
     ("overrides", "begins", "names"),
     [
-        (["buffers.shared_kib=64"], "--set buffers.shared_kib=64: ", r"edge_base\.yaml:\d+ buffers\.ifmap_kib belongs"),
+        (
+            ["buffers.shared_kib=64"],
+            "--set buffers.shared_kib=64: ",
+            r"edge_base\.yaml:\d+ buffers\.ifmap_kib = 128 belongs",
+        ),
         (
             ["buffers.ifmap_kib=8", "buffers.shared_kib=64"],
             "--set buffers.shared_kib=64: ",

@@ -24,7 +24,7 @@ from lw3dsim.map.layer.ranking import BUSY_PARTS
 from lw3dsim.map.layer.search import CANDIDATES, all_blocks, search, tile_channels
 from lw3dsim.map.layer.shortlist import TOLERANCE
 from lw3dsim.network.objective import at_work
-from lw3dsim.network.runs import bare, best_run, seen_by
+from lw3dsim.network.runs import bare, found_run, paced_by, remembered_run, seen_by
 from lw3dsim.possible import is_possible
 from lw3dsim.schedule.build import draft_layer
 from lw3dsim.schedule.work import LayerWork
@@ -237,9 +237,24 @@ def run_problem(
 
     The best is the cheapest by ``price``, without one the fastest: latencies within 1/200
     count as equal; then fewer DRAM bytes, then the mapper's order decide. Tiles are whole blocks as its tensors
-    lie, or ``quanta``.
+    lie, or ``quanta``. Designs of which the same mappings are simulated at the same pace share the best of them.
     """
-    return best_run(LayerSearch(problem=problem, arch=arch, price=price, most=most, quanta=quanta), engine)
+    return remembered_run(
+        LayerSearch(problem=problem, arch=arch, price=price, most=most, quanta=quanta), engine, _found_run
+    )
+
+
+def _found_run(search: LayerSearch, engine: str) -> tuple[Mapping, LayerRun]:
+    paced = paced_by((search.problem,), search.arch)
+    if paced == search.arch:
+        return found_run(search, engine)
+    mapping, run = _found_among(replace(search, arch=paced, offered=tuple(search.candidates())), engine)
+    return mapping, replace(run, arch=search.design(mapping))
+
+
+@kept(65536)
+def _found_among(search: LayerSearch, engine: str) -> tuple[Mapping, LayerRun]:
+    return found_run(search, engine)
 
 
 @kept(16384)
@@ -276,13 +291,14 @@ SMALL, MORE = 1 << 16, 3
 
 
 class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
-    """The search for a mapping of one layer; see :class:`lw3dsim.network.runs.Search`."""
+    """The search for a mapping of one layer, in all or among those ``offered``: see Search in ``network/runs.py``."""
 
     problem: Problem
     arch: Accelerator
     price: Price | None
     most: int
     quanta: Quanta | None = None
+    offered: tuple[Candidate, ...] | None = None
     kind = Mapping
 
     @property
@@ -315,9 +331,9 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
         """See Search."""
         return layer_design(self.problem, mapping, self.arch)
 
-    def candidates(self) -> list[Candidate]:
+    def candidates(self) -> Sequence[Candidate]:
         """See Search: by what is estimated, the most promising first."""
-        return _candidates(self)
+        return _candidates(self) if self.offered is None else self.offered
 
     def mapping(self, candidate: Candidate) -> Mapping:
         """See Search."""
@@ -354,7 +370,7 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
     @once
     def _least_ticks(self) -> int:
         """Ticks that no candidate beats."""
-        return min(candidate.bound_ticks for candidate in _candidates(self))
+        return min(candidate.bound_ticks for candidate in self.candidates())
 
     def best(self, tried: Sequence[Tried[Candidate]]) -> Tried[Candidate]:
         """See Search: the cheapest; where bursts cost nothing, what moves the fewest among the nearly fastest."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -14,14 +14,14 @@ from lw3dsim.account.simulated import Run
 from lw3dsim.base.caches import kept
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.remembered import recall, remember
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import race, simulate_schedule
 from lw3dsim.network.recalled import keep_run, recalled_run
 from lw3dsim.schedule.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
@@ -35,6 +35,7 @@ Mapped = TypeVar("Mapped", bound=Work)
 Found = TypeVar("Found", bound=Work, covariant=True)
 Candidate = TypeVar("Candidate")
 Answer = TypeVar("Answer")
+Asked = TypeVar("Asked", bound="Search[Any, Any, Any]")
 
 
 class Tried(Value, Generic[Candidate], frozen=True, kw_only=True):
@@ -90,9 +91,21 @@ class Search(Protocol[Found, Candidate, Answer]):
 
 def best_run(search: Search[Mapped, Candidate, Answer], engine: str) -> Run[Mapped]:
     """Return the run of the best mapping, remembered or found."""
+    return remembered_run(search, engine, found_run)
+
+
+def remembered_run(search: Asked, engine: str, found: Callable[[Asked, str], tuple[Any, Run[Mapped]]]) -> Run[Mapped]:
+    """Return the run of the best mapping, remembered or as it is ``found``, with that mapping."""
     known = recall(search.question, search.kind, search.is_possible)
     if known is not None:
         return run_work(search.work(known), search.design(known), engine)
+    mapping, run = found(search, engine)
+    remember(search.question, mapping)
+    return run
+
+
+def found_run(search: Search[Mapped, Candidate, Answer], engine: str) -> tuple[Answer, Run[Mapped]]:
+    """Return the best mapping and its run, looked for."""
     clocks = make_clocks(search.arch)
     # Candidates are compared in the order of the DMA: reordering is too slow for that.
     mapper_clocks = clocks.in_order
@@ -105,11 +118,9 @@ def best_run(search: Search[Mapped, Candidate, Answer], engine: str) -> Run[Mapp
         if raced is not None:
             tried.append(Tried(candidate=candidate, program=drafted, raced=raced))
     best = search.best(tried)
-    mapping = search.mapping(best.candidate)
-    remember(search.question, mapping)
-    program = best.program.schedule()
+    mapping, program = search.mapping(best.candidate), best.program.schedule()
     timing = best.raced.timing(program) if _races(engine, clocks) else simulate_schedule(program, clocks, engine)
-    return _kept(_run(search.work(mapping), program, timing, search.design(mapping), clocks), engine)
+    return mapping, _kept(_run(search.work(mapping), program, timing, search.design(mapping), clocks), engine)
 
 
 def _races(engine: str, clocks: Clocks) -> bool:
@@ -124,6 +135,9 @@ def run_work(work: Mapped, arch: Accelerator, engine: str = "auto") -> Run[Mappe
 
 @kept(8192)
 def _simulated(work: Work, arch: Accelerator, engine: str) -> Run[Work]:
+    paced = paced_by(work.stages, arch)
+    if paced != arch:
+        return replace(run_work(work, paced, engine), arch=arch)
     known = recalled_run(work, arch, engine)
     if known is not None:
         return known
@@ -157,8 +171,9 @@ def _run(work: Mapped, program: Program, timing: Timing, arch: Accelerator, cloc
     )
 
 
-# What the number of channels in a tile, and the depth of adder trees, follow from.
-CHANNEL_LOOPS: tuple[Loop, ...] = ("output_channels", "input_channels")
+# What the depth of adder trees follows from, and beside it the number of channels in a tile.
+TREE_LOOPS: tuple[Loop, ...] = ("input_channels",)
+CHANNEL_LOOPS: tuple[Loop, ...] = ("output_channels", *TREE_LOOPS)
 
 
 @lru_cache(maxsize=4096)
@@ -170,13 +185,21 @@ def bare(arch: Accelerator) -> Accelerator:
 
 def seen_by(problem: Problem, arch: Accelerator) -> Accelerator:
     """Return a bare design as a layer sees it: the vector unit asks for no lanes of the array and no multipliers."""
-    return arch if problem.has_weights else _without_array(arch)
+    return arch if problem.has_weights else _without_array(arch, CHANNEL_LOOPS)
+
+
+def paced_by(stages: Sequence[Problem], arch: Accelerator) -> Accelerator:
+    """Return a bare design as the time of a layer, or a group of several, depends on it, once that has its mapping.
+
+    A layer on the vector unit runs through the adder trees of the array, on whatever rows those stand.
+    """
+    return arch if len(stages) > 1 or stages[0].has_weights else _without_array(arch, TREE_LOOPS)
 
 
 @lru_cache(maxsize=4096)
-def _without_array(arch: Accelerator) -> Accelerator:
-    """Return a design without what of its array vector layers do not depend on: their tiles have whole rows of it."""
-    unrolled = {axis for loop in CHANNEL_LOOPS for axis in arch.dataflow.axes(loop)}
+def _without_array(arch: Accelerator, loops: tuple[Loop, ...]) -> Accelerator:
+    """Return a design without what of its array vector layers do not depend on, but for places of these ``loops``."""
+    unrolled = {axis for loop in loops for axis in arch.dataflow.axes(loop)}
     pe = msgspec.structs.replace(
         arch.pe,
         rows=arch.pe.rows if "rows" in unrolled else 1,

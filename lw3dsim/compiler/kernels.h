@@ -57,13 +57,62 @@ static inline int64_t k_abs(int64_t a) { return a < 0 ? -a : a; }
 /* A kernel as Python sees it: what it takes and gives, and what calls it with arguments that lie behind each other. */
 struct k_kernel { PyMethodDef method; const char *takes, *gives; void (*run)(const int64_t *, int64_t *); };
 
-/* Hold an array of int64 on so many axes. */
-static int k_hold(PyObject *from, int axes, Py_buffer **held) {
+/* What an array of NumPy begins with, as its ABI has it, and the flags of one that kernels take as it is. */
+struct k_array {
+    PyObject head;
+    int64_t *at;
+    int axes;
+    Py_ssize_t *shape, *strides;
+    PyObject *base, *type;
+    int flags;
+};
+enum { K_CONTIGUOUS = 0x1, K_ALIGNED = 0x100, K_WRITABLE = 0x400, K_FLAGS = K_CONTIGUOUS | K_ALIGNED | K_WRITABLE };
+
+/* The class of arrays, and the type of int64 in them; none where arrays are not as said above. */
+static PyTypeObject *k_arrays;
+static PyObject *k_int64;
+
+/* Look at an array, once: whether it is what its buffer says. */
+static void k_meet(void) {
+    static int is_done;
+    if (is_done++) return;
+    PyObject *numpy = PyImport_ImportModule("numpy");
+    PyObject *made = numpy ? PyObject_CallMethod(numpy, "zeros", "is", 3, "int64") : NULL;
+    PyObject *type = made ? PyObject_GetAttrString(made, "dtype") : NULL;
+    const struct k_array *array = (const struct k_array *)made;
+    Py_buffer view;
+    if (type && PyObject_GetBuffer(made, &view, PyBUF_CONTIG) == 0) {
+        if (array->at == view.buf && array->axes == 1 && *array->shape == 3 && *array->strides == 8 &&
+            array->type == type && (array->flags & K_FLAGS) == K_FLAGS) {
+            k_arrays = Py_TYPE(made);
+            k_int64 = type;
+        }
+        PyBuffer_Release(&view);
+    }
+    PyErr_Clear();
+    Py_XDECREF(numpy);
+    Py_XDECREF(made);
+}
+
+/* Say where an array of int64 on so many axes lies, and its shape: read off itself, as asking for a buffer takes long. */
+static int k_hold(PyObject *from, int axes, int64_t **at, Py_ssize_t *shape, Py_buffer **held) {
+    const struct k_array *array = (const struct k_array *)from;
+    if (Py_IS_TYPE(from, k_arrays) && array->type == k_int64 && array->axes == axes &&
+        (array->flags & K_FLAGS) == K_FLAGS) {
+        *at = array->at;
+        memcpy(shape, array->shape, (size_t)axes * sizeof *shape);
+        return 0;
+    }
     if (PyObject_GetBuffer(from, *held, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE | PyBUF_FORMAT) < 0) return -1;
     Py_buffer *view = (*held)++;
     const char *format = view->format ? view->format : "B";
     int is_int64 = view->itemsize == 8 && (format[0] == 'l' || format[0] == 'q') && !format[1];
-    if (view->ndim == axes && is_int64 && (uintptr_t)view->buf % 8 == 0) return 0;
+    if (view->ndim == axes && is_int64 && (uintptr_t)view->buf % 8 == 0) {
+        *at = view->buf;
+        memcpy(shape, view->shape, (size_t)axes * sizeof *shape);
+        k_meet();
+        return 0;
+    }
     PyErr_Format(PyExc_TypeError, "words are flat arrays of int64, not of '%s' on %d axes", format, view->ndim);
     return -1;
 }
@@ -78,10 +127,11 @@ static void k_put(int64_t *at, int64_t length, int64_t **to) {
 static int k_take_rows(const char **takes, PyObject *from, int64_t **to, Py_buffer **held) {
     size_t rows = strspn(*takes, "w");
     if ((*takes)[rows] == ')' && PyObject_CheckBuffer(from)) {
-        if (k_hold(from, 2, held) < 0) return -1;
-        Py_buffer *view = *held - 1;
-        if ((size_t)view->shape[0] == rows) {
-            for (size_t i = 0; i < rows; i++) k_put((int64_t *)view->buf + i * view->shape[1], view->shape[1], to);
+        int64_t *at;
+        Py_ssize_t shape[2];
+        if (k_hold(from, 2, &at, shape, held) < 0) return -1;
+        if ((size_t)shape[0] == rows) {
+            for (size_t i = 0; i < rows; i++) k_put(at + (Py_ssize_t)i * shape[1], shape[1], to);
             *takes += rows + 1;
             return 0;
         }
@@ -103,10 +153,13 @@ static int k_take(const char **takes, PyObject *from, int64_t **to, Py_buffer **
     case 'i':
         **to = PyLong_AsLongLong(from);
         return *(*to)++ == -1 && PyErr_Occurred() ? -1 : 0;
-    case 'w':
-        if (k_hold(from, 1, held) < 0) return -1;
-        k_put((*held)[-1].buf, (*held)[-1].len / 8, to);
+    case 'w': {
+        int64_t *at;
+        Py_ssize_t length;
+        if (k_hold(from, 1, &at, &length, held) < 0) return -1;
+        k_put(at, length, to);
         return 0;
+    }
     case '(': {
         if (!PyTuple_Check(from)) return k_take_rows(takes, from, to, held);
         Py_ssize_t size = PyTuple_Size(from), i = 0;
@@ -173,7 +226,7 @@ static void k_blame(const char *kernel, Py_ssize_t argument) {
     Py_XDECREF(traceback);
 }
 
-/* Call a kernel from Python: arrays are held, and the lock of the interpreter is given up, for as long as it runs. */
+/* Call a kernel from Python: who calls holds the arrays, and the interpreter's lock is given up, for as long as it runs. */
 static PyObject *k_call(PyObject *self, PyObject *const *arguments, Py_ssize_t given) {
     const struct k_kernel *kernel = PyLong_AsVoidPtr(self);
     int64_t room[K_ROOM], result[K_ROOM], *to = room;

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
+from array import array
 
 import numpy as np
 import pytest
@@ -100,6 +102,30 @@ def test_what_is_given_is_of_the_declared_class(made):
     assert (type(result), type(result.is_small)) == (module.Given, bool)
     assert given[1].tolist() == [9, 2]
     assert kernels["quiet"](words(1)) is None
+
+
+class Own(np.ndarray):
+    """Arrays of a class of their own."""
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda plain: plain[:],
+        lambda plain: plain.astype("q"),
+        lambda plain: pickle.loads(pickle.dumps(plain)),  # noqa: S301  # ours
+        lambda plain: plain.view(Own),
+        memoryview,
+        lambda plain: array("q", plain.tolist()),
+    ],
+    ids=["slice", "long long", "type of its own", "class of its own", "memoryview", "array of the standard library"],
+)
+def test_words_are_whatever_has_a_buffer_of_int64(made, other):
+    module, kernels = made
+    for _ in range(2):  # the first array that comes is looked at closer
+        given = other(words(1, 2))
+        assert kernels["taken"](*arguments(module, w=given)) == module.Given(13, is_small=True)
+        assert list(given) == [9, 2]
 
 
 def test_a_table_of_words_alone_may_come_in_one_piece(made):

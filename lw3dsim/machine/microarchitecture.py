@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 from lw3dsim.base.arrays import ceil_div
 from lw3dsim.base.caches import kept
-from lw3dsim.base.values import Value
+from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.records import Array
-from lw3dsim.machine.staging import staging_ways, unstaged, wave_cost
+from lw3dsim.machine.staging import Way, staging_ways, unstaged, wave_cost
 from lw3dsim.technology.arithmetic import arithmetic
 from lw3dsim.technology.sram import buffers
 from lw3dsim.technology.structures import accumulator_file
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.machine.staging import Way
     from lw3dsim.technology.arithmetic import Operation
     from lw3dsim.transform.algorithms import Algorithm
 
@@ -168,18 +167,36 @@ def _machine(
     apart: int = 0,
     block: int = 0,
 ) -> Machine:
-    E, mults = algorithm.coordinates, arch.pe.mults_per_pe
-    at_once = 1 if parallel == "channel" else max(mults // E, 1)
-    in_trees = arch.places("input_channels")
-    macros = buffers(arch)
+    idle, E, mults = _idle(arch), algorithm.coordinates, arch.pe.mults_per_pe
+    at_once, chunk = (1, mults) if parallel == "channel" else (max(mults // E, 1), 1)
+    return replace(
+        idle,
+        lanes=idle.lanes * at_once,
+        depth=way.depth,
+        cycles_per_tile=-(-E // mults),
+        chunk=idle.chunk * chunk,
+        fill_cycles=idle.fill_cycles + max(algorithm.transform_depth, adders),
+        transforms_weights=idle.transforms_weights and algorithm.is_winograd,
+        reads_back=reads_back,
+        keeps=keeps,
+        apart=apart,
+        block=block,
+        staged=way,
+    )
+
+
+@kept(4096)
+def _idle(arch: Accelerator) -> Machine:
+    """Return the array as no problem uses it: what the design alone tells."""
+    macros, in_trees = buffers(arch), arch.places("input_channels")
     latency = max(macros["ifmap"].access_cycles, macros["weight"].access_cycles) - 1
     return Machine(
         rows=arch.places("output_channels"),
         multipliers=arch.multipliers,
-        lanes=arch.places("tiles") * at_once,
-        depth=way.depth,
-        cycles_per_tile=-(-E // mults),
-        chunk=in_trees * (mults if parallel == "channel" else 1),
+        lanes=arch.places("tiles"),
+        depth=0,
+        cycles_per_tile=0,
+        chunk=in_trees,
         holds_weights=arch.dataflow.weights == "once_a_round",
         stages_inputs=arch.dataflow.inputs == "once_a_round",
         ifmap_port=_port_rate(arch, "ifmap", macros["ifmap"].cycles_per_access),
@@ -190,13 +207,13 @@ def _machine(
         output_rate=arch.output_coords_per_cycle,
         weight_rate=arch.weight_coords_per_cycle,
         vector_lanes=arch.vector_lanes,
-        fill_cycles=arch.pe.pipeline_stages + max(algorithm.transform_depth, adders) + tree_depth(in_trees) + latency,
-        transforms_weights=arch.winograd.weight_transform == "onchip" and algorithm.is_winograd,
-        reads_back=reads_back,
-        keeps=keeps,
-        apart=apart,
-        block=block,
-        staged=way,
+        fill_cycles=arch.pe.pipeline_stages + tree_depth(in_trees) + latency,
+        transforms_weights=arch.winograd.weight_transform == "onchip",
+        reads_back=0,
+        keeps=False,
+        apart=0,
+        block=0,
+        staged=Way(taps=(1, 1, 1), groups=1, depth=0, rows=0),
     )
 
 

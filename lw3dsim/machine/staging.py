@@ -11,6 +11,7 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.waves import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
     from lw3dsim.machine.records import Array, Layer, Triple
+    from lw3dsim.transform.algorithms import Algorithm
 
 
 class Way(Value, frozen=True, kw_only=True):
@@ -46,14 +48,15 @@ def unstaged(problem: Problem, arch: Accelerator) -> Way:
     return Way(taps=problem.kernel, groups=1, depth=arch.pe.acc_depth, rows=arch.places("output_channels"))
 
 
-def staging_ways(problem: Problem, arch: Accelerator, chunk: int) -> list[Way]:
+def staging_ways(problem: Problem, arch: Accelerator, chunk: int) -> tuple[Way, ...]:
     """Return the ways to stage a layer, ``chunk`` input channels of a PE at once, that fit; the most taps first.
 
     Raises MappingError where none does.
     """
-    ways = [way for taps in _groups(problem) if (way := _way(problem, arch, chunk, taps)) is not None]
+    algorithm, abreast = problem.algorithm, problem.abreast if problem.structure == "grouped" else 0
+    ways = _ways(algorithm, problem.kernel, abreast, arch, chunk)
     if not ways:
-        algorithm, need = problem.algorithm, _weights_held(problem, arch, chunk, 1)
+        need = _weights_held(algorithm, arch, chunk, 1)
         raise (
             MappingError(
                 "pe.staging_weights",
@@ -63,51 +66,54 @@ def staging_ways(problem: Problem, arch: Accelerator, chunk: int) -> list[Way]:
             if need > arch.staging_weights
             else MappingError(
                 "pe.staging_elements",
-                f"a tile of {algorithm.label} needs {_elements(problem, arch, 1)} inputs a multiplier, staging holds "
+                f"a tile of {algorithm.label} needs {_elements(algorithm, arch, 1)} inputs a multiplier, staging holds "
                 f"{arch.staging_room}; raise pe.staging_elements or lower m1, m2",
             )
         )
     return ways
 
 
-def _groups(problem: Problem) -> list[Triple]:
+@kept(4096)
+def _ways(algorithm: Algorithm, kernel: Triple, abreast: int, arch: Accelerator, chunk: int) -> tuple[Way, ...]:
+    """Return the same of layers with this kernel, groups of so many channels ``abreast`` or, for 0, a dense one."""
+    ways = (_way(algorithm, taps, math.prod(kernel), abreast, arch, chunk) for taps in _groups(algorithm, kernel))
+    return tuple(way for way in ways if way is not None)
+
+
+def _groups(algorithm: Algorithm, kernel: Triple) -> list[Triple]:
     """Return the groups in which a kernel can be taken: of a direct one all taps, or those along H and W, W, or one."""
-    K, R, S = problem.kernel
-    if problem.algorithm.is_winograd:
-        return [(K, R, S)]
-    return list(dict.fromkeys([(K, R, S), (1, R, S), (1, 1, S), (1, 1, 1)]))
+    _, R, S = kernel
+    return [kernel] if algorithm.is_winograd else list(dict.fromkeys([kernel, (1, R, S), (1, 1, S), (1, 1, 1)]))
 
 
-def _way(problem: Problem, arch: Accelerator, chunk: int, taps: Triple) -> Way | None:
-    groups, rows = math.prod(problem.kernel) // math.prod(taps), arch.places("output_channels")
-    groups = 1 if problem.algorithm.is_winograd else groups
-    if _weights_held(problem, arch, chunk, groups) > arch.staging_weights:
+def _way(algorithm: Algorithm, taps: Triple, positions: int, abreast: int, arch: Accelerator, chunk: int) -> Way | None:
+    groups, rows = positions // math.prod(taps), arch.places("output_channels")
+    if _weights_held(algorithm, arch, chunk, groups) > arch.staging_weights:
         return None
-    full = arch.pe.acc_depth // _cycles_per_tile(problem, arch)
+    full = arch.pe.acc_depth // _cycles_per_tile(algorithm, arch)
     if arch.dataflow.inputs != "once_a_round":
         return Way(taps=taps, groups=groups, depth=full, rows=rows)
     # As many inputs as rows read, of a tile of every lane.
-    inputs = rows // problem.abreast if problem.structure == "grouped" else 1
-    inputs = min(inputs, arch.staging_room // _elements(problem, arch, groups))
+    room, elements = arch.staging_room, _elements(algorithm, arch, groups)
+    inputs = min(rows // abreast if abreast else 1, room // elements)
     if inputs == 0:
         return None
-    depth = min(full, arch.staging_room // (inputs * _elements(problem, arch, groups)))
-    fed = inputs * problem.abreast if problem.structure == "grouped" else rows
-    return Way(taps=taps, groups=groups, depth=depth, rows=fed)
+    depth = min(full, room // (inputs * elements))
+    return Way(taps=taps, groups=groups, depth=depth, rows=inputs * abreast if abreast else rows)
 
 
-def _cycles_per_tile(problem: Problem, arch: Accelerator) -> int:
-    return -(-problem.algorithm.coordinates // arch.pe.mults_per_pe)
+def _cycles_per_tile(algorithm: Algorithm, arch: Accelerator) -> int:
+    return -(-algorithm.coordinates // arch.pe.mults_per_pe)
 
 
-def _elements(problem: Problem, arch: Accelerator, groups: int) -> int:
+def _elements(algorithm: Algorithm, arch: Accelerator, groups: int) -> int:
     """Return the inputs of a tile that a multiplier holds for a round."""
-    return problem.algorithm.taps // groups * _cycles_per_tile(problem, arch)
+    return algorithm.taps // groups * _cycles_per_tile(algorithm, arch)
 
 
-def _weights_held(problem: Problem, arch: Accelerator, chunk: int, groups: int) -> int:
+def _weights_held(algorithm: Algorithm, arch: Accelerator, chunk: int, groups: int) -> int:
     """Return the weights that a multiplier holds for a round."""
-    return -(-problem.algorithm.taps // groups * problem.algorithm.coordinates * chunk // arch.pe.mults_per_pe)
+    return -(-algorithm.taps // groups * algorithm.coordinates * chunk // arch.pe.mults_per_pe)
 
 
 def wave_cost(layer: Layer, array: Array) -> tuple[Fraction, Fraction]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lw3dsim.algebra.winograd import Matrix, integers, signed_bits
-from lw3dsim.base.caches import kept
+from lw3dsim.base.caches import kept, once
 from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
@@ -71,56 +71,84 @@ def product_widths(
     )
 
 
-class _Growth(Value, frozen=True, kw_only=True):
+class _Growth(Value, frozen=True, kw_only=True, dict=True, gc=True):
     """How large the coordinates of an algorithm's operands get, what narrowing drops of them, and the transform back.
 
-    Arrays of Python integers, per coordinate (T, H, W).
+    Arrays of Python integers, per coordinate (T, H, W), are made where they are asked for: multipliers of
+    ``data_bits`` and ``weight_bits`` are rarely too narrow.
     """
 
-    largest_data: int
-    largest_weight: int
-    data: NDArray[Any]
-    weight: NDArray[Any]
-    data_shift: Ints
-    weight_shift: Ints
-    AT: tuple[Matrix, ...]
-    scale: int
+    algorithm: Algorithm
+    precision: Precision
+    data_bits: int
+    weight_bits: int
+
+    @property
+    def largest_data(self) -> int:
+        """The largest input."""
+        return _largest(self.precision.activation_bits)
+
+    @property
+    def largest_weight(self) -> int:
+        """The largest weight."""
+        return _largest(self.precision.weight_bits)
+
+    @property
+    def scale(self) -> int:
+        """What the transform back multiplies by."""
+        return math.prod(form.scale for form in self.algorithm.transforms)
 
     @property
     def is_narrowed(self) -> bool:
         """Whether operands lose bits."""
-        return bool(self.data_shift.any() or self.weight_shift.any())
+        data, weight = self.precision.activation_bits, self.precision.weight_bits
+        return self.algorithm.data_bits(data) > self.data_bits or self.algorithm.weight_bits(weight) > self.weight_bits
+
+    def _matrices(self, name: str) -> list[Matrix]:
+        return [getattr(form, name) for form in self.algorithm.transforms]
+
+    @once
+    def data(self) -> NDArray[Any]:
+        """The largest of each transformed input."""
+        return np.asarray(self.largest_data * _gains(self._matrices("BT")))
+
+    @once
+    def weight(self) -> NDArray[Any]:
+        """The largest of each transformed weight."""
+        return np.asarray(self.largest_weight * _gains(self._matrices("G")))
+
+    @once
+    def data_shift(self) -> Ints:
+        """The bits that each transformed input loses."""
+        return narrowing_shifts(self._matrices("BT"), self.largest_data, self.data_bits)
+
+    @once
+    def weight_shift(self) -> Ints:
+        """The bits that each transformed weight loses."""
+        return narrowing_shifts(self._matrices("G"), self.largest_weight, self.weight_bits)
 
     @property
     def noise(self) -> int:
         """The largest error of a transformed product, not yet divided by the scale, of dropping bits."""
         lost, missed = (np.where(shift > 0, _powers(shift), 0) for shift in (self.data_shift, self.weight_shift))
-        return _transformed(self.AT, self.data * missed + lost * self.weight + lost * missed)
+        return _transformed(self._matrices("AT"), self.data * missed + lost * self.weight + lost * missed)
 
     def through_transform(self, register_bits: int, terms: int) -> int:
         """Return the largest magnitude that the output transform makes of sums in registers that do not hold all."""
         shift = _powers(self.data_shift + self.weight_shift)
         lost, missed = _powers(self.data_shift), _powers(self.weight_shift)
         held = np.minimum(shift * 2 ** (register_bits - 1), terms * (self.data + lost) * (self.weight + missed))
-        return _transformed(self.AT, held)
+        return _transformed(self._matrices("AT"), held)
 
 
 @kept(1024)
 def _growth(algorithm: Algorithm, precision: Precision, data_bits: int, weight_bits: int) -> _Growth:
     """Return the growth of an algorithm whose multipliers have operands of these widths."""
-    forms = algorithm.transforms
-    BT, G, AT = ([getattr(form, name) for form in forms] for name in ("BT", "G", "AT"))
-    data, weight = 2 ** (precision.activation_bits - 1) - 1, 2 ** (precision.weight_bits - 1) - 1
-    return _Growth(
-        largest_data=data,
-        largest_weight=weight,
-        data=data * _gains(BT),
-        weight=weight * _gains(G),
-        data_shift=narrowing_shifts(BT, data, data_bits),
-        weight_shift=narrowing_shifts(G, weight, weight_bits),
-        AT=tuple(AT),
-        scale=math.prod(form.scale for form in forms),
-    )
+    return _Growth(algorithm=algorithm, precision=precision, data_bits=data_bits, weight_bits=weight_bits)
+
+
+def _largest(bits: int) -> int:
+    return (1 << bits - 1) - 1
 
 
 def sum_bits(bits: int, terms: int) -> int:

@@ -55,22 +55,23 @@ class Reads(NamedTuple):
 
 
 class Tiles(NamedTuple):
-    """The first four columns of an :class:`Axis`, in words."""
+    """The columns of an :class:`Axis`, in words."""
 
     outputs: Words
     needed: Words
     first: Words
     span: Words
+    begins: Words
+    positions: Words
 
 
 @kept(65536)
 def cut(size_out: int, size_in: int, tile: int, kernel: int, stride: int, padding: int, dilation: int) -> Axis:
     """Cut ``size_out`` outputs into tiles of ``tile`` (the last one ragged) and see what each reads."""
-    work = kernels()
-    tiles = work.columns(Tiles, -(-size_out // tile))
-    positions = work.empty(size_out * kernel)
-    needed = work(cut_tiles)(Reads(size_in, kernel, stride, padding, dilation), size_out, tile, tiles, positions)
-    return Axis.of(**arrays_of(tiles), positions=np.asarray(positions[:needed], dtype=np.int64))
+    work, count = kernels(), -(-size_out // tile)
+    tiles = Tiles(*work.carved((count, count, count, count, count + 1, size_out * kernel)))
+    listed = work(cut_tiles)(Reads(size_in, kernel, stride, padding, dilation), size_out, tile, tiles)
+    return Axis(**arrays_of(tiles._replace(positions=tiles.positions[:listed])))
 
 
 @kept(65536)
@@ -135,17 +136,19 @@ def list_positions(first: Words, needed: Words, starts: Words, begins: Words, po
 
 
 @entry
-def cut_tiles(reads: Reads, total: int, size: int, tiles: Tiles, positions: Words) -> int:
-    """Fill in the ``tiles`` of ``size`` of ``total`` outputs, and the positions of all; return how many these are."""
+def cut_tiles(reads: Reads, total: int, size: int, tiles: Tiles) -> int:
+    """Fill in the ``tiles`` of ``size`` of ``total`` outputs; return the positions of all of them."""
     listed = 0
     for i in range(len(tiles.outputs)):
         outputs = min(size, total - i * size)
         first, span, needed = read_by(reads, i * size, outputs)
         tiles.outputs[i], tiles.needed[i], tiles.first[i], tiles.span[i] = outputs, needed, first, span
+        tiles.begins[i] = listed
         for position in range(first, first + span):
             if needed == span or is_read(reads, position - first_of(reads, i * size), outputs):
-                positions[listed] = position
+                tiles.positions[listed] = position
                 listed += 1
+    tiles.begins[len(tiles.outputs)] = listed
     return listed
 
 

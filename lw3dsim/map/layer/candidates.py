@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lw3dsim.base.arrays import padded
 from lw3dsim.base.caches import kept
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.map.layer.mapping import input_layout, output_layout
@@ -81,8 +80,9 @@ def _sizes(total: int, quanta: Iterable[int], extra: Iterable[int] = ()) -> list
 @kept(65536)
 def _cut(total: int, quanta: tuple[int, ...], extra: tuple[int, ...]) -> tuple[int, ...]:
     """Return tile sizes: ``total`` in k nearly equal parts, rounded up to each quantum, and the quanta."""
-    sizes = {min(total, padded(-(-total // k), q)) for k in PARTS if k <= total for q in quanta}
-    return tuple(sorted(sizes | {min(total, size) for size in (*quanta, *extra)}, reverse=True))
+    equal = {-(-total // k) for k in PARTS if k <= total}
+    sizes = {*quanta, *extra, *(-(-part // q) * q for q in quanta for part in equal)}
+    return tuple(sorted({size if size < total else total for size in sizes}, reverse=True))
 
 
 def make_choices(problem: Problem, sizes: Sizes, burst_bytes: int, kernels: Kernels) -> Choices:
@@ -97,22 +97,19 @@ def _choices(problem: Problem, sizes: tuple[tuple[int, ...], ...], burst_bytes: 
 
 
 def count_choices(problem: Problem, sizes: Sequence[Sequence[int]], burst_bytes: int, kernels: Kernels) -> Choices:
-    """Return the candidate sizes with their sums, counted anew."""
+    """Return the candidate sizes with their sums, counted anew: for kernels alone."""
     layer = plain_layer(problem)
     inp, out = (plain_rows(layout(problem, burst_bytes)) for layout in (input_layout, output_layout))
-    n, c, *space = sizes
-    words, columns, planes = kernels.words, kernels.columns, len(space[1]) * len(space[2])
-    t, h, w = (columns(Extent, len(of))._replace(size=words(of)) for of in space)
+    n, c, t, h, w = sizes
+    pairs, planes = len(n) * len(c), len(h) * len(w)
+    sized, counts = kernels.sized, (pairs, pairs, planes if inp.row_pixels else 0, planes if out.row_pixels else 0)
     choices = Choices(
-        n=columns(Channels, len(n))._replace(size=words(n)),
-        c=columns(Channels, len(c))._replace(size=words(c)),
-        t=t,
-        h=h,
-        w=w,
-        weight_bursts=kernels.empty(len(n) * len(c)),
-        first_weight_bursts=kernels.empty(len(n) * len(c)),
-        in_planes=kernels.empty(planes if inp.row_pixels else 0),
-        out_planes=kernels.empty(planes if out.row_pixels else 0),
+        sized(Channels, n),
+        sized(Channels, c),
+        sized(Extent, t),
+        sized(Extent, h),
+        sized(Extent, w),
+        *kernels.carved(counts, is_empty=True),
     )
     kernels(fill_choices)(layer, inp, out, choices)
     return choices

@@ -84,6 +84,7 @@ def output_axis(problem: Problem, dimension: int, tile: int) -> Axis:
     return cut(size, size, tile, 1, 1, 0, 1)
 
 
+@kept(65536)
 def frame_chunks(problem: Problem, tile: int) -> Axis:
     """Cut the window frames of a pool that leaves one frame, of every clip, into chunks of ``tile``."""
     starts, frames = np.arange(0, problem.c, tile, dtype=np.int64), problem.clip_frames

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lw3dsim.base.caches import kept
 from lw3dsim.base.integers import NEVER
-from lw3dsim.base.kernels import kernels
+from lw3dsim.base.kernels import INTERPRETED, kernels
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.buffers import KIB_BITS, OWN_BANKS
+from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import PARALLEL_MODES, make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import plain_layer
@@ -31,6 +33,7 @@ from lw3dsim.tensor.layout import block_sizes, plain_rows
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.buffers import Buffers
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.layer.candidates import Quanta, Sizes
@@ -88,7 +91,7 @@ def search(
     setup_ticks = arch.layer_setup_cycles * clocks.cycle_ticks
     least = Least(setup_ticks, clocks.least_burst_ticks, clocks.answer_ticks, plain_rows(inp), plain_rows(out))
     modes = parallel_modes(problem, arch)
-    second = plain_array(make_machine(problem, arch, modes[-1]))
+    second = plain_array(make_machine(problem, arch, modes[1])) if len(modes) > 1 else task.array
     # A tiling comes in two orders.
     keep = min(keep, 2 * tilings * len(modes))
     best, thrifty = work.sheet(Kept, keep), work.sheet(Kept, max(keep // 2, 1))
@@ -97,7 +100,7 @@ def search(
     work(shortlist)(task, second, len(modes), *own, least, costed, best, thrifty)
     rows = {row["number"]: row for row in (*_rows(thrifty), *_rows(best))}
     if not rows:
-        raise _too_small(task, arch)
+        raise _too_small(problem, sizes, task, arch)
     return [_candidate(sizes, row, row_ticks, tree_ticks) for row in list(rows.values())[:keep]]
 
 
@@ -116,21 +119,11 @@ def _candidate(sizes: Sizes, row: dict[str, int], row_ticks: int, tree_ticks: in
 def _task(
     problem: Problem, arch: Accelerator, clocks: Clocks, choices: Choices, input_row: int, output_row: int
 ) -> Task:
-    buffers = arch.buffers.capacity_bits
     return Task(
         layer=plain_layer(problem),
         array=plain_array(make_machine(problem, arch, "pixel")),
         mode=0,
-        limits=Limits(
-            ifmap_bits=buffers["ifmap"],
-            weight_bits=buffers["weight"],
-            ofmap_bits=buffers["ofmap"],
-            slots=arch.buffers.slots,
-            max_steps=MAX_STEPS,
-            banks=arch.buffers.shared_banks if arch.buffers.is_whole else 0,
-            bank_bits=arch.buffers.bank_kib * KIB_BITS,
-            least_banks=OWN_BANKS,
-        ),
+        limits=_limits(arch.buffers),
         times=Times(
             cycle=clocks.cycle_ticks,
             burst=clocks.burst_ticks,
@@ -143,6 +136,21 @@ def _task(
             output_row_bursts=output_row,
         ),
         choices=choices,
+    )
+
+
+@kept(4096)
+def _limits(buffers: Buffers) -> Limits:
+    bits = buffers.capacity_bits
+    return Limits(
+        ifmap_bits=bits["ifmap"],
+        weight_bits=bits["weight"],
+        ofmap_bits=bits["ofmap"],
+        slots=buffers.slots,
+        max_steps=MAX_STEPS,
+        banks=buffers.shared_banks if buffers.is_whole else 0,
+        bank_bits=buffers.bank_kib * KIB_BITS,
+        least_banks=OWN_BANKS,
     )
 
 
@@ -167,13 +175,13 @@ def _mapping(sizes: Sizes, row: dict[str, int]) -> Mapping:
     )
 
 
-def _too_small(task: Task, arch: Accelerator) -> MappingError:
+def _too_small(problem: Problem, sizes: Sizes, task: Task, arch: Accelerator) -> MappingError:
     """Say which buffer is too small for any tiling, and how large it would have to be."""
-    layer, limits, choices = task.layer, task.limits, task.choices
+    layer, limits, capacity = task.layer, task.limits, arch.buffers.capacity_bits
     # The smallest sizes come last.
-    at = Tiling(*(len(axis.size) - 1 for axis in choices[:5]))
-    whole_c = at._replace(c=0)
-    capacity = arch.buffers.capacity_bits
+    n, c, t, h, w = ([own[-1]] for own in sizes)
+    choices = count_choices(problem, (n, [sizes[1][0], *c], t, h, w), make_clocks(arch).burst_bytes, INTERPRETED)
+    at, whole_c = Tiling(0, 1, 0, 0, 0), Tiling(0, 0, 0, 0, 0)
     needs = {
         "ifmap": ifmap_bits(layer, choices, at),
         "weight": weight_bits(layer, choices.n.size[at.n], choices.c.size[at.c], 1),

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class Use(Value, frozen=True, kw_only=True):
-    """A mapped layer or group that reads (``times`` over) or writes a tensor."""
+    """A mapped layer or group that reads or writes a tensor; of its input ``moved`` are the bursts that it reads."""
 
     work: Work
     side: Side
     burst_bytes: int
-    times: int = 1
+    moved: int | None = None
 
     @property
     def block(self) -> int:
@@ -34,8 +34,10 @@ class Use(Value, frozen=True, kw_only=True):
 
     def bursts(self, blocks: Sequence[int]) -> dict[int, int]:
         """Return the bursts that are moved of the tensor in blocks of each size."""
-        once = _moved(self.work, self.side, tuple(blocks), self.burst_bytes)
-        return {block: self.times * bursts for block, bursts in zip(blocks, once, strict=True)}
+        asked = tuple(blocks) if self.moved is None or self.block in blocks else (*blocks, self.block)
+        once = dict(zip(asked, _moved(self.work, self.side, asked, self.burst_bytes), strict=True))
+        times = 1 if self.moved is None else self.work.repeats(self.moved, once[self.block])
+        return {block: times * once[block] for block in blocks}
 
 
 @kept(65536)

@@ -84,17 +84,8 @@ def stored_by(unit: Unit) -> dict[Side, str]:
 
 
 def _use(unit: Unit, side: Side, burst_bytes: int) -> Use:
-    if side == "input":
-        return _reading(unit, burst_bytes)
-    return Use(work=unit.run.work, side=side, burst_bytes=burst_bytes)
-
-
-def _reading(unit: Unit, burst_bytes: int) -> Use:
-    """Return how a mapped layer or group reads its input."""
-    work = unit.run.work
-    once = Use(work=work, side="input", burst_bytes=burst_bytes)
-    bursts = once.bursts([once.block])[once.block]
-    return replace(once, times=work.repeats(unit.run.events.dram_ifmap_bytes // burst_bytes, bursts))
+    moved = unit.run.events.dram_ifmap_bytes // burst_bytes if side == "input" else None
+    return Use(work=unit.run.work, side=side, burst_bytes=burst_bytes, moved=moved)
 
 
 def moved_by(unit: Unit, burst_bytes: int, lies: Sequence[int | None]) -> int:

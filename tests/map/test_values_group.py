@@ -280,10 +280,10 @@ def test_stages_have_a_mode_each():
 
 def test_the_tensors_of_a_group_lie_in_blocks_like_those_of_a_layer():
     reads = Use(work=GroupWork(GROUP, mapping()), side="input", burst_bytes=32)
-    writes = Use(work=GroupWork(GROUP, mapping(chunks=(2, 1))), side="output", burst_bytes=32, times=3)
-    # 4 rows of inputs of 2 channels, each once; 2 rows of outputs, thrice, in chunks of a channel.
+    writes = Use(work=GroupWork(GROUP, mapping(chunks=(2, 1))), side="output", burst_bytes=32)
+    # 4 rows of inputs of 2 channels, each once; 2 rows of outputs, in chunks of a channel.
     assert reads.bursts([1, 2]) == {1: 8, 2: 4}
-    assert writes.bursts([1, 2]) == {1: 12, 2: 12}
+    assert writes.bursts([1, 2]) == {1: 4, 2: 4}
     assert (reads.block, writes.block) == (2, 2)
     # All input channels are in a tile, of the output a chunk.
     assert (candidate_blocks([reads], 4, 4), candidate_blocks([writes], 4, 4)) == ({2, 4}, {1, 2, 4})

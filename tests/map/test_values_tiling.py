@@ -489,7 +489,7 @@ def test_waits_between_tiles_are_drains_that_are_longer_than_a_head():
 def test_a_tensor_lies_in_the_blocks_of_which_all_users_move_the_fewest_bursts():
     # Tiles of 3 and 1 input channels, of 2 and 1 output channels; of 3 and 3 rows of inputs, of a row of outputs.
     mapping = tiles(2, 3, 1, 1, 2)
-    reads = Use(work=LayerWork(LAYER, mapping), side="input", burst_bytes=32, times=2)
+    reads = Use(work=LayerWork(LAYER, mapping), side="input", burst_bytes=32, moved=36)
     writes = Use(work=LayerWork(LAYER, mapping), side="output", burst_bytes=32)
     # A row of a block is a burst. 3 and 1 channels touch 3 + 1 blocks of one, 2 + 1 of two, 1 + 1 of four; 6 rows, two
     # times over.

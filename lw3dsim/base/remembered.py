@@ -50,6 +50,11 @@ def remember_mappings() -> None:
     _state["is_on"] = os.environ.get("LW3DSIM_MAPPING_CACHE", "1") != "0"
 
 
+def is_remembering() -> bool:
+    """Return whether anything is remembered, so that questions are worth asking."""
+    return bool(_state["is_on"])
+
+
 def forget_mappings() -> None:
     """Remember nothing from now on, in this process; the file stays."""
     connection = _state.pop("connection", None)

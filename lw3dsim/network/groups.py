@@ -192,17 +192,15 @@ class GroupSearch(Value, frozen=True, kw_only=True):
         """See Search."""
         return GroupWork(mapping.laid_out(self.group), mapping.mapping)
 
-    def cannot_win(self, candidate: Bounded, tried: Sequence[Tried[Bounded]]) -> bool:
-        """See Search."""
-        return candidate.least > min(map(self._cost, tried))
-
-    def most_ticks(self, candidate: Bounded, tried: Sequence[Tried[Bounded]]) -> int:
+    def most_ticks(self, candidate: Bounded, tried: Sequence[Tried[Bounded]]) -> int | None:
         """See Search; a cycle more, as costs are no integers."""
+        cheapest = min(map(self._cost, tried))
+        if candidate.least > cheapest:
+            return None
         if not self.price.cycle:
             return NEVER
         own = candidate.own + self.price.of(0, candidate.dram_bytes)
-        cycles = int((min(map(self._cost, tried)) - own) / self.price.cycle) + 1
-        return cycles * make_clocks(self.arch).cycle_ticks
+        return (int((cheapest - own) / self.price.cycle) + 1) * make_clocks(self.arch).cycle_ticks
 
     def best(self, tried: Sequence[Tried[Bounded]]) -> Tried[Bounded]:
         """See Search."""

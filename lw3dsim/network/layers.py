@@ -347,25 +347,26 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
         """See Search."""
         return LayerWork(self.problem, mapping)
 
-    def cannot_win(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> bool:
-        """See Search: it costs as much; or is slower, or no faster than one that moves no more: all for sure."""
+    def most_ticks(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> int | None:
+        """See Search: it costs as much; or is slower, or no faster than one that moves no more."""
+        most = self._most_ticks(candidate, tried)
         least = max(candidate.bound_ticks, self.clocks.refreshed_ticks(candidate.bursts))
-        return least > self.most_ticks(candidate, tried)
+        return most if least <= most else None
 
-    def most_ticks(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> int:
-        """See Search: it costs as much as the best; or is not nearly as fast, or no faster than one that moves no more.
+    def _most_ticks(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> int:
+        """Return ticks above which a candidate costs as much as the best, or is not nearly as fast, or no faster.
 
-        One that is nearly the fastest so far need not stay it: what moves more is left out only where bounds of all
-        candidates tell that it does.
+        That is than one that moves no more. One that is nearly the fastest so far need not stay it: what moves more is
+        left out only where bounds of all candidates tell that it does.
         """
-        best = self.best(tried)
+        best, bursts = self.best(tried), candidate.bursts
         if self.burst_ticks:
-            return min(self._cost(best) - self.burst_ticks * candidate.bursts - candidate.own_ticks - 1, NEVER)
+            return min(self._cost(best) - self.burst_ticks * bursts - candidate.own_ticks - 1, NEVER)
         stays_near = self._ticks(best) * TOLERANCE <= self._least_ticks * (TOLERANCE + 1)
-        if stays_near and best.candidate.bursts <= candidate.bursts:
+        if stays_near and best.candidate.bursts <= bursts:
             return -1
         near = min(map(self._ticks, tried)) * (TOLERANCE + 1) // TOLERANCE
-        return min([near, *(self._ticks(run) - 1 for run in tried if run.candidate.bursts <= candidate.bursts)])
+        return min([near, *(self._ticks(run) - 1 for run in tried if run.candidate.bursts <= bursts)])
 
     @once
     def _least_ticks(self) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_origin
 import numpy as np
 
 from lw3dsim.account.simulated import Run, Simulated
-from lw3dsim.base.remembered import recall, remember
+from lw3dsim.base.remembered import is_remembering, recall, remember
 from lw3dsim.base.values import fields_of, names_of
 from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.engine.attribution import CAUSES
@@ -29,6 +29,8 @@ MOST_STEPS = 20_000
 
 def recalled_run(work: Mapped, arch: Accelerator, engine: str) -> Run[Mapped] | None:
     """Return the run of a layer or group under its mapping, if it was kept; None otherwise."""
+    if not is_remembering():
+        return None
     found = recall(
         _question(work, arch, engine), Simulated, lambda one: _is_possible(one, len(work.stages)), _from_json
     )
@@ -37,7 +39,7 @@ def recalled_run(work: Mapped, arch: Accelerator, engine: str) -> Run[Mapped] | 
 
 def keep_run(run: Run[Work], engine: str) -> None:
     """Keep a run, if it is not too long, for whoever asks for it again."""
-    if run.steps <= MOST_STEPS:
+    if is_remembering() and run.steps <= MOST_STEPS:
         simulated = Simulated(**{name: getattr(run, name) for name in names_of(Simulated)})
         remember(_question(run.work, run.arch, engine), simulated, _to_json)
 

@@ -13,7 +13,7 @@ from lw3dsim.account.power import make_activity
 from lw3dsim.account.simulated import Run
 from lw3dsim.base.caches import kept
 from lw3dsim.base.integers import NEVER
-from lw3dsim.base.remembered import recall, remember
+from lw3dsim.base.remembered import is_remembering, recall, remember
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.engine.run import race, simulate_schedule
@@ -79,11 +79,11 @@ class Search(Protocol[Found, Candidate, Answer]):
     def work(self, mapping: Answer) -> Found:
         """Return the layer or group under a mapping."""
 
-    def cannot_win(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> bool:
-        """Return whether a bound tells that simulating a candidate is no use, once others have been ``tried``."""
+    def most_ticks(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> int | None:
+        """Return ticks above which a candidate is not :meth:`best`, whatever else is, once others were ``tried``.
 
-    def most_ticks(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> int:
-        """Return ticks above which a candidate is not :meth:`best`, whatever else is, once others were ``tried``."""
+        None where a bound tells that it takes longer, or costs more: simulating it is no use.
+        """
 
     def best(self, tried: Sequence[Tried[Candidate]]) -> Tried[Candidate]:
         """Return the best by simulation."""
@@ -96,11 +96,14 @@ def best_run(search: Search[Mapped, Candidate, Answer], engine: str) -> Run[Mapp
 
 def remembered_run(search: Asked, engine: str, found: Callable[[Asked, str], tuple[Any, Run[Mapped]]]) -> Run[Mapped]:
     """Return the run of the best mapping, remembered or as it is ``found``, with that mapping."""
-    known = recall(search.question, search.kind, search.is_possible)
+    if not is_remembering():
+        return found(search, engine)[1]
+    question = search.question
+    known = recall(question, search.kind, search.is_possible)
     if known is not None:
         return run_work(search.work(known), search.design(known), engine)
     mapping, run = found(search, engine)
-    remember(search.question, mapping)
+    remember(question, mapping)
     return run
 
 
@@ -111,10 +114,11 @@ def found_run(search: Search[Mapped, Candidate, Answer], engine: str) -> tuple[A
     mapper_clocks = clocks.in_order
     tried: list[Tried[Candidate]] = []
     for candidate in search.candidates():
-        if tried and search.cannot_win(candidate, tried):
+        most = search.most_ticks(candidate, tried) if tried else NEVER
+        if most is None:
             continue
         drafted = search.program(candidate)
-        raced = race(drafted, mapper_clocks, search.most_ticks(candidate, tried) if tried else NEVER)
+        raced = race(drafted, mapper_clocks, most)
         if raced is not None:
             tried.append(Tried(candidate=candidate, program=drafted, raced=raced))
     best = search.best(tried)

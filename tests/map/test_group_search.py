@@ -23,7 +23,8 @@ from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.records import Array, Layer
-from lw3dsim.map.group import candidates, search
+from lw3dsim.machine.waves import empty_waves
+from lw3dsim.map.group import candidates, search, weighing
 from lw3dsim.map.group.bounding import bound_cycles
 from lw3dsim.map.group.candidates import fit_tiles
 from lw3dsim.map.group.cost import make_scales
@@ -34,6 +35,7 @@ from lw3dsim.map.group.listing import order_tiles
 from lw3dsim.map.group.orders import least_apart, modes_of, shared
 from lw3dsim.map.group.pricing import FEW_CYCLES
 from lw3dsim.map.group.search import ROUNDED
+from lw3dsim.map.group.stepping import Steps, cycles_of_steps
 from lw3dsim.map.layer.price import Price
 
 SIZES = ("buffers.ifmap_kib=3", "buffers.weight_kib=2", "buffers.ofmap_kib=3")
@@ -84,6 +86,41 @@ def test_stages_on_the_vector_unit_are_bounded_by_what_they_take(chain, arch):
             assert (least <= taken).all()
             # What others look at as well is in their order, of which bounds know nothing.
             assert shared(group, stage) >= 0 or least.tolist() == taken.tolist()
+
+
+@settings(thorough, max_examples=30)
+@given(chains(), st.sampled_from(ARCHS))
+def test_steps_are_bounded_by_what_those_of_the_largest_tile_take(chain, arch):
+    group, fits = fusable(chain, arch), fit_tiles(fusable(chain, arch), arch)
+    scales = make_scales(group, fits, arch, make_clocks(arch), PRICES[0])
+    found = search.enumerate_group(group, arch, make_clocks(arch), PRICES[0]).candidates
+    effort = weighing.Effort._make(np.asarray(column).reshape(len(found), -1) for column in found.effort)
+    seen = weighing.Seen._make([0] * weighing.SEEN for _ in weighing.Seen._fields)
+    steps = Steps(empty_waves(kernels.INTERPRETED), seen, len(fits.floor.arrays))
+    for mode, (stage, of_mode) in enumerate(zip(scales.stages, scales.modes, strict=True)):
+        if group.stages[stage].structure == "vector":
+            continue
+        for at in range(min(len(found), 20)):
+            cycles, all_passes, passes, all_tiles, tiles, many, drain = (
+                int(column[at, mode])
+                for column in (
+                    effort.cycles, effort.all_passes, effort.passes, effort.all_tiles, effort.tiles, effort.steps,
+                    effort.drain,
+                )
+            )  # fmt: skip
+            waits = int(fits.floor.fill[stage]) + (drain if of_mode.reads_back else 0)
+            taken = cycles * (all_passes / passes) * (all_tiles / tiles) + many * waits
+            least = least_of_steps(fits, found, at, stage, int(of_mode.parallel == "channel"), steps)
+            assert least * ROUNDED <= taken
+            # Several passes may wait more for each other; what others look at as well may lie apart.
+            assert passes > 1 or shared(group, stage) >= 0 or least > taken - 2
+
+
+def least_of_steps(fits, found, at, stage, mode, steps):
+    """What the steps of a stage of a mapping take at least in a mode."""
+    ways = (int(column[at]) for column in (found.found.t, found.found.h, found.found.w))
+    chunk = int(weighing.chunk_of(fits.parts, found.found, at, stage))
+    return cycles_of_steps(fits.parts, fits.floor, *ways, stage, chunk, mode, steps)
 
 
 def bounds(fits, found, at):

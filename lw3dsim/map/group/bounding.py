@@ -40,6 +40,24 @@ def bound_cycles(parts: Parts, floor: Floor, found: Found, at: int, of_stages: W
 
 
 @kernel
+def chunked_cycles(
+    parts: Parts, floor: Floor, i: int, j: int, k: int, stage: int, size: int, tiles: int, is_held: int
+) -> int:
+    """Return the cycles that a stage takes at least in chunks of up to ``size`` channels, for so many ``tiles``.
+
+    Where these are not ``is_held`` on chip, of any size.
+    """
+    t, h, w, n = parts.t, parts.h, parts.w, parts.stages.n[stage]
+    steps = tiles * ceiling(n, size)
+    if floor.is_vector[stage]:
+        return vector_stage_cycles(t, h, w, floor, i, j, k, stage, steps)
+    work, most = units_of(t, h, w, parts.units, i, j, k, stage), 0
+    if is_held:
+        most = most_units(t, h, w, parts.units, i, j, k, stage)
+    return least_cycles_of(floor, stage, work, most, ceiling(n, min(floor.rows, size)), steps)
+
+
+@kernel
 def vector_stage_cycles(t: Cuts, h: Cuts, w: Cuts, floor: Floor, i: int, j: int, k: int, stage: int, steps: int) -> int:
     """Return the cycles of a vector stage in so many ``steps``: as if all its tiles were one, and to fill each."""
     layer = read(Layer, floor.layers, floor.layer[stage])

@@ -128,9 +128,11 @@ class Floor(NamedTuple):
     """What stages take at least, by stage: ``work`` / ``lanes`` cycles a unit, and so many to ``fill`` for a step.
 
     In a pass of output channels over the ``rows`` of the array a unit takes ``pass_work`` / ``pass_lanes`` cycles; what
-    all lanes multiply at once takes ``pixel_work`` or ``channel_work``, as in the mode of that name. There are so many
-    ``passes``, and ``chunks`` of channels, at least. ``weights`` are all bits of these. What ``is_vector`` takes
-    follows from its ``layer``, of the Layers ``layers``, and its ``kind``, of the Arrays ``arrays``.
+    all lanes multiply at once takes ``pixel_work`` or ``channel_work``, as in the mode of that name; there are so many
+    ``modes``. Its chunks have as many channels as the ``largest`` at most. ``weights`` are all bits of these. What it
+    ``reads`` may lie in rings, -1 where that is not told; it ``is_even`` where the rows work on as many channels as
+    there are rows. What ``is_vector`` takes follows from its ``layer``, of the Layers ``layers``, and its ``kind``, of
+    the Arrays ``arrays``, which have two of each.
     """
 
     work: Words
@@ -142,8 +144,10 @@ class Floor(NamedTuple):
     pixel_lanes: Words
     channel_work: Words
     channel_lanes: Words
-    passes: Words
-    chunks: Words
+    modes: Words
+    is_even: Words
+    largest: Words
+    reads: Words
     weights: Words
     is_vector: Words
     layer: Words

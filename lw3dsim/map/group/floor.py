@@ -16,6 +16,8 @@ from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import flat
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import make_machine, parallel_modes, plain_array
+from lw3dsim.machine.problem import plain_layer
+from lw3dsim.machine.waves import rows_used, turns
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
@@ -57,8 +59,10 @@ def kind_words(stage: Problem, reads_back: int, keeps: bool, arch: Accelerator) 
     """Return what a stage takes at least as a Pace, and the array in its first and its last mode as Arrays."""
     one, modes = stage_floor(stage, arch, reads_back, keeps), parallel_modes(stage, arch)
     machines = (make_machine(stage, arch, mode, reads_back=reads_back, keeps=keeps) for mode in (modes[0], modes[-1]))
-    pace = (*one.of_all, *one.of_pass, one.fill, *one.multiply[0], *one.multiply[-1])
-    return np.array(pace), np.array([value for machine in machines for value in flat(plain_array(machine))])
+    arrays, layer = list(map(plain_array, machines)), plain_layer(stage)
+    is_even = stage.has_weights and turns(layer) == 1 and all(rows_used(layer, array) == array.rows for array in arrays)
+    pace = (*one.of_all, *one.of_pass, one.fill, *one.multiply[0], *one.multiply[-1], len(modes), int(is_even))
+    return np.array(pace), np.array([value for array in arrays for value in flat(array)])
 
 
 def stage_weight_bits(stage: Problem) -> int:

@@ -35,6 +35,8 @@ class Pace(NamedTuple):
     pixel_lanes: int
     channel_work: int
     channel_lanes: int
+    modes: int
+    is_even: int
 
 
 class Layers(NamedTuple):
@@ -144,21 +146,21 @@ def gather_floor(layers: Layers, paths: Paths, group: int, parts: Parts, limits:
         floor.pass_work[i], floor.pass_lanes[i] = pace.pass_work, pace.pass_lanes
         floor.pixel_work[i], floor.pixel_lanes[i] = pace.pixel_work, pace.pixel_lanes
         floor.channel_work[i], floor.channel_lanes[i] = pace.channel_work, pace.channel_lanes
+        floor.modes[i], floor.is_even[i] = pace.modes, pace.is_even
+        # Another tensor that a stage looks at may say in which order.
+        floor.reads[i] = paths.reads[group * many + i] if paths.adds[group * many + i] < 0 else -1
         floor.weights[i] = bits_of(stages, i)
-    gather_passes(parts, limits, floor, 1)
+    gather_largest(parts, limits, floor, 1)
 
 
 @kernel
-def gather_passes(parts: Parts, limits: Limits, floor: Floor, slots: int) -> None:
-    """Fill in the passes and chunks of stages at least, where chunks of weights have so many ``slots``."""
+def gather_largest(parts: Parts, limits: Limits, floor: Floor, slots: int) -> None:
+    """Fill in the channels of the largest chunks of stages, where chunks of weights have so many ``slots``."""
     stages = parts.stages
     for run in range(len(stages.start)):
         size = largest_chunk(parts, limits, floor, run, slots)
         for i in range(stages.start[run], stages.stop[run]):
-            floor.passes[i], floor.chunks[i] = (
-                ceiling(stages.n[i], min(floor.rows, size)),
-                ceiling(stages.n[i], size),
-            )
+            floor.largest[i] = size
 
 
 @kernel

@@ -12,12 +12,16 @@ import numpy as np
 
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernels
+from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.group.axes import ANEW
+from lw3dsim.map.group.cheapest import least_of_tiles
 from lw3dsim.map.group.cost import make_rates
-from lw3dsim.map.group.gather import gather_passes, gather_uncut, gather_ways, is_square
+from lw3dsim.map.group.gather import Pace, gather_largest, gather_uncut, gather_ways, is_square
 from lw3dsim.map.group.pricing import MOST, Aim, Rates, aim_of, needs_slots
+from lw3dsim.map.group.stepping import Steps
 from lw3dsim.map.group.tables import Numbers, lent_scratch, limits_of, make_paths, tables_of
-from lw3dsim.map.group.tiles import Gauge, cost_of_tile, least_of_tiles
+from lw3dsim.map.group.tiles import Gauge, cost_of_tile
+from lw3dsim.map.group.weighing import SEEN, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +40,8 @@ ORDINARY = 1 << 52
 
 @entry
 def bound_groups(
-    layers: Layers, paths: Paths, limits: Limits, rates: Rates, aim: Aim, burst_bits: int, own: Scratch, enough: Words,
-    least: Words,
+    layers: Layers, paths: Paths, limits: Limits, rates: Rates, aim: Aim, burst_bits: int, own: Scratch, steps: Steps,
+    enough: Words, least: Words,
 ) -> None:  # fmt: skip
     """Fill in what the cheapest tile of each group costs at least; NEVER where none fits.
 
@@ -49,13 +53,13 @@ def bound_groups(
         gauge = Gauge(limits, own.floor, rates, aim, burst_bits, 1)
         cost = cost_of_tile(whole, gauge, own.fit, 0, 0, 0, 0, 0)
         if cost < best and limits.slots > 1 and needs_slots(rates, aim, own.fit.cycles[0]):
-            gather_passes(uncut, limits, own.floor, limits.slots)
+            gather_largest(uncut, limits, own.floor, limits.slots)
             gauge = Gauge(limits, own.floor, rates, aim, burst_bits, limits.slots)
             cost = cost_of_tile(whole, gauge, own.fit, 0, 0, 0, 0, 0)
         if cost < best:
             parts = gather_ways(layers, paths, group, limits.halos, own, uncut, 0)
             square = 1 if is_square(layers, paths, group, len(parts.stages.n)) else 0
-            best = least_of_tiles(parts, (own.ways[0], own.ways[1], own.ways[2]), gauge, own.fit, square, best)
+            best = least_of_tiles(parts, (own.ways[0], own.ways[1], own.ways[2]), gauge, own.fit, square, best, steps)
         least[group] = best
 
 
@@ -85,12 +89,23 @@ def least_of_groups(
     of_size: dict[tuple[int, int, Price], list[int]] = defaultdict(list)
     for i, (one, (_, price, _)) in enumerate(zip(tables.groups, asked, strict=True)):
         of_size[len(one.layers), one.runs, price].append(i)
+    waves, seen, kinds = empty_waves(work), work.sheet(Seen, SEEN), len(tables.layers.pace) // len(Pace._fields)
     for (stages, runs, price), those in of_size.items():
         paths, least = make_paths([tables.groups[i] for i in those]), work.room(len(those))
         aim = aim_of(price, clocks, scale, ())
+        steps = Steps(waves, seen, kinds if price.cycle or price.busy else 0)
         with lent_scratch(stages, runs, tables, arch) as own:
             work(bound_groups)(
-                tables.layers, paths, limits, rates, aim, 8 * clocks.burst_bytes, own, work.words(bounds[those]), least
+                tables.layers,
+                paths,
+                limits,
+                rates,
+                aim,
+                8 * clocks.burst_bytes,
+                own,
+                steps,
+                work.words(bounds[those]),
+                least,
             )
         found = np.asarray(least)
         costs[those] = np.where(found < NEVER, found / scale, np.inf)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.kernels import entry, kernel
+from lw3dsim.map.group.cheapest import list_cheap_tiles
 from lw3dsim.map.group.rooms import lowest_of
 from lw3dsim.map.group.shortlist import shortlist
-from lw3dsim.map.group.tiles import list_cheap_tiles, list_tiles
+from lw3dsim.map.group.stepping import Steps
+from lw3dsim.map.group.tiles import list_tiles
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -28,7 +30,7 @@ def list_cheapest(
     First of tiles that may cost hardly more than the cheapest does at least: those that cost more are looked at where
     the cheapest of these do. None are returned where all cost more than ``enough``. ``order``, by tile, is scratch.
     """
-    many, cut = list_cheap_tiles(parts, ways, gauge, is_square, fit)
+    many, cut = list_cheap_tiles(parts, ways, gauge, is_square, fit, Steps(room.waves, room.seen, 0))
     while True:
         order_tiles(fit, many, order)
         count, most = shortlist(

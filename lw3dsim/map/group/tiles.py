@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lw3dsim.base.integers import NEVER, ceiling
+from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernel
-from lw3dsim.map.group.bounding import least_cycles_of, vector_stage_cycles
+from lw3dsim.map.group.bounding import chunked_cycles
 from lw3dsim.map.group.fitting import (
     Floor,
     Limits,
@@ -17,23 +17,17 @@ from lw3dsim.map.group.fitting import (
     kept_bits,
     largest_up_to,
     most_of_slices,
-    most_units,
     new_positions,
     some_tiles,
     stored_besides,
     stored_bits,
-    units_of,
     window_bits,
 )
-from lw3dsim.map.group.pricing import LEAST, PARTS, Aim, Rates, least_cost
+from lw3dsim.map.group.pricing import PARTS, Aim, Rates, least_cost
 
 if TYPE_CHECKING:
     from lw3dsim.map.group.axes import Cuts
     from lw3dsim.map.group.fitting import Parts, Tiles
-
-
-# Tiles are looked at first that may cost so many parts more than the cheapest.
-MARGIN = 32
 
 
 class Gauge(NamedTuple):
@@ -67,40 +61,6 @@ def list_tiles(parts: Parts, ways: tuple[int, int, int], gauge: Gauge, cut: int,
                     fit.cost[count] = cost_of_tile(parts, gauge, fit, count, i, j, k, 1)
                     count += 1 if fit.cost[count] < NEVER and fit.cost[count] <= cut else 0
     return count
-
-
-@kernel
-def list_cheap_tiles(
-    parts: Parts, ways: tuple[int, int, int], gauge: Gauge, is_square: int, fit: Tiles
-) -> tuple[int, int]:
-    """List the tiles that may cost hardly more than the cheapest does at least; return how many, and how much that is.
-
-    NEVER where no tile fits.
-    """
-    lowest = least_of_tiles(parts, ways, gauge, fit, is_square, NEVER)
-    cut = min(lowest + max(lowest, LEAST) // MARGIN, NEVER)
-    return list_tiles(parts, ways, gauge, cut, fit), cut
-
-
-@kernel
-def least_of_tiles(
-    parts: Parts, ways: tuple[int, int, int], gauge: Gauge, fit: Tiles, is_square: int, enough: int
-) -> int:
-    """Return what the cheapest tile of a group costs at least, or ``enough`` where that is no more."""
-    best, whole_h, whole_w = enough, whole_way(parts.h, ways[1]), whole_way(parts.w, ways[2])
-    # Large tiles first, as they cost less: what costs more along fewer axes than the best so far is passed over.
-    for i in range(ways[0] - 1, -1, -1):
-        if cost_of_tile(parts, gauge, fit, 0, i, whole_h, whole_w, 0) >= best:
-            continue
-        for j in range(ways[1] - 1, -1, -1):
-            if cost_of_tile(parts, gauge, fit, 0, i, j, whole_w, 0) >= best:
-                continue
-            # A tile of a square group costs what it costs with H and W exchanged.
-            for k in range(j if is_square else ways[2] - 1, -1, -1):
-                # A window slides along one axis only.
-                if parts.t.is_kept[i] + parts.h.is_kept[j] + parts.w.is_kept[k] <= 1:
-                    best = min(best, cost_of_tile(parts, gauge, fit, 0, i, j, k, 1))
-    return best
 
 
 @kernel
@@ -151,14 +111,7 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, 
             if size == 0:
                 return False
         tiles = some_tiles(t, h, w, i, j, k, stage + 1)
-        work = units_of(t, h, w, parts.units, i, j, k, stage)
-        passes = max(floor.passes[stage], ceiling(stages.n[stage], min(floor.rows, size)))
-        steps = tiles * max(floor.chunks[stage], ceiling(stages.n[stage], size))
-        most = most_units(t, h, w, parts.units, i, j, k, stage) if is_held else 0
-        if floor.is_vector[stage]:
-            cycles += vector_stage_cycles(t, h, w, floor, i, j, k, stage, steps)
-        else:
-            cycles += least_cycles_of(floor, stage, work, most, passes, steps)
+        cycles += chunked_cycles(parts, floor, i, j, k, stage, min(size, floor.largest[stage]), tiles, is_held)
         weights += tiles * floor.weights[stage]
         once += min(tiles, 1) * floor.weights[stage]
         often = max(often, tiles)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from lw3dsim.base.arrays import ceil_div
+from lw3dsim.base.arrays import Words  # noqa: TC001  # read by the compiler
+from lw3dsim.base.integers import ceiling
+from lw3dsim.base.kernels import entry, kernel, kernels
 from lw3dsim.base.records import Breakdown, Count, figure
 from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from lw3dsim.describe.buffers import Buffers
     from lw3dsim.machine.problem import Problem
@@ -95,14 +97,46 @@ class Events(Value, frozen=True, kw_only=True):
         return self.ifmap_write_bytes + self.weight_write_bytes + self.ofmap_write_bytes + self.intermediate_write_bytes
 
 
+class Tiles(NamedTuple):
+    """The bits of every tile of inputs, weights and outputs."""
+
+    ifmap: Words
+    weight: Words
+    ofmap: Words
+
+
+class Summed(NamedTuple):
+    """The bits of all tiles of inputs, weights and outputs, and the words in which they pass a port."""
+
+    bits: tuple[int, int, int]
+    words: tuple[int, int, int]
+
+
 def count_events(schedule: Program, burst_bytes: int, buffers: Buffers) -> Events:
     """Count the events of a program; they do not depend on time."""
-    tiles = schedule.ifmap.bits, schedule.weight.bits, schedule.ofmap.bits
-    ifmap, weight, ofmap = (int(bits.sum()) for bits in tiles)
-    words = [int(ceil_div(bits, word).sum()) for bits, word in zip(tiles, word_bits(buffers), strict=True)]
-    reads, kernels, writes = (bursts * burst_bytes for bursts in schedule.moved_bursts)
-    besides = schedule.besides_bits, schedule.besides_words
-    return make_events(schedule.total, (ifmap, weight, ofmap), words, (reads, kernels, writes), besides)
+    work, tiles = kernels(), Tiles(schedule.ifmap.bits, schedule.weight.bits, schedule.ofmap.bits)
+    bits, words = work(sum_tiles)(work.own(tiles), word_bits(buffers))
+    ifmap, weight, ofmap = schedule.moved_bursts
+    moved = ifmap * burst_bytes, weight * burst_bytes, ofmap * burst_bytes
+    return make_events(schedule.totals, bits, words, moved, (schedule.besides_bits, schedule.besides_words))
+
+
+@entry
+def sum_tiles(bits: Tiles, word: tuple[int, int, int]) -> Summed:
+    """Return the bits of all tiles, and the words in which they pass, where these have so many bits."""
+    ifmap, ifmap_words = _sum(bits.ifmap, word[0])
+    weight, weight_words = _sum(bits.weight, word[1])
+    ofmap, ofmap_words = _sum(bits.ofmap, word[2])
+    return Summed((ifmap, weight, ofmap), (ifmap_words, weight_words, ofmap_words))
+
+
+@kernel
+def _sum(bits: Words, word: int) -> tuple[int, int]:
+    whole = words = 0
+    for tile in range(len(bits)):
+        whole += bits[tile]
+        words += ceiling(bits[tile], word)
+    return whole, words
 
 
 def word_bits(buffers: Buffers) -> tuple[int, int, int]:
@@ -112,11 +146,11 @@ def word_bits(buffers: Buffers) -> tuple[int, int, int]:
 
 def count_stages(schedule: Program) -> tuple[Events, ...]:
     """Count the events of the steps of each layer that takes part; what moves is counted for all together alone."""
-    return tuple(make_events(total.__getitem__, (0, 0, 0), (0, 0, 0), (0, 0, 0)) for total in schedule.stage_totals)
+    return tuple(make_events(total, (0, 0, 0), (0, 0, 0), (0, 0, 0)) for total in schedule.stage_totals)
 
 
 def make_events(
-    total: Callable[[str], int],
+    total: Mapping[str, int],
     tile_bits: tuple[int, int, int],
     tile_words: Sequence[int],
     dram_bytes: tuple[int, int, int],
@@ -130,35 +164,35 @@ def make_events(
     """
     ifmap, weight, ofmap = tile_bits
     return Events(
-        mults=total("mults"),
-        accumulations=total("accumulations"),
-        tree_adds=total("tree_adds"),
-        staged_inputs=total("staged_inputs"),
-        input_tiles=total("input_tiles"),
-        weight_kernels=total("weight_kernels"),
-        output_tiles=total("output_tiles"),
-        vector_ops=total("vector_ops"),
+        mults=total["mults"],
+        accumulations=total["accumulations"],
+        tree_adds=total["tree_adds"],
+        staged_inputs=total["staged_inputs"],
+        input_tiles=total["input_tiles"],
+        weight_kernels=total["weight_kernels"],
+        output_tiles=total["output_tiles"],
+        vector_ops=total["vector_ops"],
         dram_ifmap_bytes=dram_bytes[0],
         dram_weight_bytes=dram_bytes[1],
         dram_ofmap_bytes=dram_bytes[2],
-        ifmap_read_bytes=_bytes(total("ifmap_read_bits")),
+        ifmap_read_bytes=_bytes(total["ifmap_read_bits"]),
         ifmap_write_bytes=_bytes(ifmap),
-        weight_read_bytes=_bytes(total("weight_read_bits")),
+        weight_read_bytes=_bytes(total["weight_read_bits"]),
         weight_write_bytes=_bytes(weight),
-        ofmap_read_bytes=_bytes(total("ofmap_read_bits") + ofmap),
-        ofmap_write_bytes=_bytes(total("ofmap_write_bits") + besides[0]),
+        ofmap_read_bytes=_bytes(total["ofmap_read_bits"] + ofmap),
+        ofmap_write_bytes=_bytes(total["ofmap_write_bits"] + besides[0]),
         ofmap_dma_bytes=_bytes(ofmap),
-        intermediate_read_bytes=_bytes(total("intermediate_read_bits")),
-        intermediate_write_bytes=_bytes(total("intermediate_write_bits") - besides[0]),
-        ifmap_read_words=total("ifmap_read_words"),
+        intermediate_read_bytes=_bytes(total["intermediate_read_bits"]),
+        intermediate_write_bytes=_bytes(total["intermediate_write_bits"] - besides[0]),
+        ifmap_read_words=total["ifmap_read_words"],
         ifmap_write_words=tile_words[0],
-        weight_read_words=total("weight_read_words"),
+        weight_read_words=total["weight_read_words"],
         weight_write_words=tile_words[1],
-        partial_words=total("partial_words"),
-        result_words=total("result_words") + besides[1],
+        partial_words=total["partial_words"],
+        result_words=total["result_words"] + besides[1],
         ofmap_dma_words=tile_words[2],
-        intermediate_read_words=total("intermediate_read_words"),
-        intermediate_write_words=total("intermediate_write_words") - besides[1],
+        intermediate_read_words=total["intermediate_read_words"],
+        intermediate_write_words=total["intermediate_write_words"] - besides[1],
     )
 
 

@@ -57,6 +57,10 @@ _PORTED = (
 )  # fmt: skip
 
 
+# Those that kinds of steps count as they are.
+_COUNTED = sorted({*_DRIVERS.values()} - {"collected", "ported_bits"})
+
+
 class Activity(Value, frozen=True, kw_only=True):
     """When a layer works, in ps: its steps, of a kind each that counts events, and its transfers with their bursts."""
 
@@ -90,9 +94,10 @@ class Profile(Value, frozen=True, kw_only=True):
 
 def counts_of(kinds: Kinds) -> dict[str, Ints]:
     """Return by name what ``_DRIVERS`` measure by, of every kind of step."""
-    of_weights = np.where(kinds.mults, kinds.vector_ops, 0)
-    derived = {"collected": of_weights, "ported_bits": np.sum([getattr(kinds, name) for name in _PORTED], axis=0)}
-    return derived | {name: getattr(kinds, name) for name in sorted({*_DRIVERS.values()} - {*derived})}
+    counts = {name: getattr(kinds, name) for name in _COUNTED}
+    counts["collected"] = np.where(kinds.mults, kinds.vector_ops, 0)
+    counts["ported_bits"] = sum([getattr(kinds, name) for name in _PORTED])
+    return counts
 
 
 def make_activity(schedule: Program, trace: Trace) -> Activity:

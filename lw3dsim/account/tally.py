@@ -82,15 +82,13 @@ def tally_group(group: Group, mapping: GroupMapping, arch: Accelerator, dram_byt
     in_all = {name: sum(total[name] for total in totals) for name in totals[0]}
     ifmap, weight, ofmap = (moved[name] for name in STREAMS)
     stages = [
-        Stage(
-            problem=problem, events=make_events(total.__getitem__, (0, 0, 0), (0, 0, 0), (0, 0, 0)), ideal_mults=mults
-        )
+        Stage(problem=problem, events=make_events(total, (0, 0, 0), (0, 0, 0), (0, 0, 0)), ideal_mults=mults)
         for problem, total, mults in zip(group.stages, totals, group.ideal_mults, strict=True)
     ]
     bits = 8 * ifmap, 8 * weight, 8 * ofmap
     words = [-(-size // each) for size, each in zip(bits, word_bits(arch.buffers), strict=True)]
     besides = group.besides_bits, sum(totals[tensor - 1]["intermediate_write_words"] for tensor in group.stored)
-    return stages, make_events(in_all.__getitem__, bits, words, (ifmap, weight, ofmap), besides)
+    return stages, make_events(in_all, bits, words, (ifmap, weight, ofmap), besides)
 
 
 def _cut(mapping: Mapping) -> tuple[int, ...]:
@@ -104,7 +102,7 @@ def _tally(total: dict[str, int], burst_bytes: int) -> Tally:
     steps = total | dict.fromkeys(INSIDE, 0)
     return Tally(
         events=make_events(
-            steps.__getitem__,
+            steps,
             (total["ifmap_bits"], total["weight_bits"], total["ofmap_bits"]),
             (total["ifmap_words"], total["weight_words"], total["ofmap_words"]),
             (loaded, weights, stored),

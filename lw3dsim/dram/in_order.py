@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def counts_until(device: Device, clock: int) -> DramCounts:
     """Return what all channels did until ``clock``; closes their accounts."""
-    return summed(_channel_counts(device, channel, clock) for channel in range(len(device.channels.due)))
+    return summed([_channel_counts(device, channel, clock) for channel in range(len(device.channels.due))])
 
 
 def _channel_counts(device: Device, channel: int, clock: int) -> DramCounts:

@@ -62,8 +62,11 @@ class DramEnergy(Value, frozen=True, kw_only=True):
 
 def summed(counts: Iterable[DramCounts]) -> DramCounts:
     """Return the counts of several channels together."""
-    parts = [fields_of(part) for part in counts]
-    return DramCounts(**{name: sum(part[name] for part in parts) for name in parts[0]})
+    first, *others = counts
+    if not others:
+        return first
+    parts = [fields_of(part) for part in (first, *others)]
+    return DramCounts(**{name: sum([part[name] for part in parts]) for name in parts[0]})
 
 
 def dram_energy(standard: DramStandard, counts: DramCounts) -> DramEnergy:

@@ -97,13 +97,15 @@ def _exact_sum(work: Ints, parts: Ints) -> Fraction:
 def attribute(job: Job, totals: Mapping[str, int], busy: Busy, trace: Trace) -> dict[str, int]:
     """Return the cycles of ``job`` by cause; ``totals`` are those of what its steps do, by the names of Kinds.
 
+    Both ``job`` and ``trace`` are on contiguous arrays.
+
     A step's wait goes to what came last: its tiles (``dram_read``) or, later than
     they, its output slot (``dram_write``). Pauses while a step computes are ``sram_port``, others count as what they
     make longer. Waiting for the drain unit or what it writes, stalls of
     the bank swap and the last drain are ``drain``; the last store is ``dram_write``.
     """
     work, cycle = kernels(), job.cycle
-    reads, writes, handover, lead, fill, paused = work(wait_ticks)(work.own(job), work.own(trace))
+    reads, writes, handover, lead, fill, paused = work(wait_ticks)(work.of_arrays(job), work.of_arrays(trace))
     finish = -(-trace.finish // cycle)
     drained_before = totals["wait"]
     drained = int(trace.drained[-1]) // cycle

@@ -124,11 +124,12 @@ def simulate_schedule(program: Program, clocks: Clocks, engine: str = "auto", *,
 
 def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str, *, jump: bool = True) -> Timing:
     """Simulate ``job`` on ``memory``, idle; ``kinds`` are those of its steps."""
-    run = ENGINES.get(engine)
+    run, job = ENGINES.get(engine), as_arrays(job)
     (totals,) = kinds.totals(kinds.counts(np.asarray(job.kind))[None])
     # Times that can't be show when cycles are attributed and commands are counted.
     with ENGINES.blamed(engine, run):
-        return timing_of(job, run(job, memory, jump), kinds, totals)
+        ran = run(job, memory, jump)
+        return timing_of(job, ran._replace(trace=as_arrays(ran.trace)), kinds, totals)
 
 
 class Raced(NamedTuple):
@@ -190,4 +191,4 @@ def one_by_one(run: Callable[[Job, Memory, Trace], None], job: Job, memory: Memo
     """Place every step, on lists, which CPython is fastest on."""
     job, memory, trace = as_lists(job), as_lists(memory), as_lists(empty_trace(job))
     run(job, memory, trace)
-    return Ran(trace, memory, len(job.kind))
+    return Ran(as_arrays(trace), memory, len(job.kind))

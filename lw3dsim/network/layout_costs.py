@@ -107,7 +107,7 @@ def least_of_layer(run: Run[Work], price: Price) -> float:
     Of a layer on the vector unit it is its bytes alone.
     """
     (problem,), arch = run.work.stages, run.arch
-    floor, positions = stage_floor(problem, arch, 0, keeps=False), math.prod(problem.out)
+    floor, positions = stage_floor(problem, arch, reads_back=False), math.prod(problem.out)
     tiles = positions / math.prod(problem.algorithm.tile)
     passes = tiles * -(-problem.n // arch.places("output_channels"))
     of_pass = max(floor.of_pass, min(floor.multiply, key=_value), key=_value)

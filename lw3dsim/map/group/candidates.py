@@ -7,7 +7,6 @@ a tile and take turns at the two ends of what is left; inside a run they hold a 
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -152,18 +151,18 @@ def parts_within(of: Gathered, limits: Limits) -> Parts:
 
 
 def unlisted(of: Gathered, limits: Limits, parts: Parts) -> Fits:
-    """Return what mappings of a group within ``limits`` are made of, without tiles."""
-    ways = int(of.own.ways[0]), int(of.own.ways[1]), int(of.own.ways[2])
+    """Return what mappings of a group within ``limits`` are made of, with room for tiles."""
+    i, j, k = map(int, of.own.ways)
     return Fits(
         parts=parts,
-        ways=ways,
+        ways=(i, j, k),
         limits=limits,
         floor=of.own.floor,
         is_square=of.is_square,
         is_busy=of.is_busy,
         cycles=of.cycles,
         bits=of.bits,
-        tiles=Tiles._make([] for _ in Tiles._fields),
+        tiles=room_for_tiles(parts, i * j * k),
         count=0,
     )
 
@@ -176,15 +175,14 @@ def fit_within(of: Gathered, limits: Limits, parts: Parts) -> Fits:
 
 def listed(fits: Fits, gauge: Gauge, cut: int) -> Fits:
     """Return the same with all tiles that may cost no more than ``cut`` by ``gauge``."""
-    tiles = room_for_tiles(fits)
-    count = kernels()(list_tiles)(fits.parts, fits.ways, gauge, cut, tiles)
-    return replace(fits, tiles=tiles, count=count)
+    count = kernels()(list_tiles)(fits.parts, fits.ways, gauge, cut, fits.tiles)
+    return replace(fits, count=count)
 
 
-def room_for_tiles(fits: Fits) -> Tiles:
-    """Return room for all tiles of a group."""
-    size, runs = math.prod(fits.ways), len(fits.parts.stages.start)
-    widths = 1, 1, 1, 1, len(fits.parts.stages.channels), runs, runs, runs, *[1] * 7
+def room_for_tiles(parts: Parts, size: int) -> Tiles:
+    """Return room for so many tiles of a group."""
+    runs = len(parts.stages.start)
+    widths = 1, 1, 1, 1, len(parts.stages.channels), runs, runs, runs, *[1] * 7
     return Tiles._make(kernels().carved([size * width for width in widths]))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,22 +12,23 @@ from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
 from lw3dsim.map.group.fitting import Chunks
 from lw3dsim.map.group.lying import Lines, Lying, Moved
-from lw3dsim.map.group.mode import Mode, make_mode
-from lw3dsim.map.group.orders import Order, leader, least_apart, modes_of, round_channels, shared
+from lw3dsim.map.group.mode import make_modes
+from lw3dsim.map.group.orders import Order, leader, least_apart, modes_of, round_channels, shared, sharing
 from lw3dsim.map.group.packing import lay_tensors
 from lw3dsim.map.group.pricing import Aim, Rates, aim_of
-from lw3dsim.map.group.tiles import Gauge
 from lw3dsim.map.group.weighing import Modes
 from lw3dsim.map.layer.mapping import input_layout, output_layout
 from lw3dsim.tensor.layout import plain_rows
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Flags, Floats, Ints, Words
+    from lw3dsim.base.kernels import Kernels
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.microarchitecture import Parallel
     from lw3dsim.map.group.candidates import Candidates, Fits
     from lw3dsim.map.group.group import Blocks, Group
+    from lw3dsim.map.group.mode import Mode
     from lw3dsim.map.layer.price import Price
     from lw3dsim.tensor.layout import Layout
 
@@ -88,10 +89,6 @@ class Scales(Value, frozen=True, kw_only=True):
         """Return prices in integers, ``scale`` times as high."""
         return aim_of(self.price, self.clocks, scale, self.trees)
 
-    def gauge(self, fits: Fits, scale: float) -> Gauge:
-        """Return what the tiles of a group are bounded by, in integers, ``scale`` times as high."""
-        return Gauge(fits.limits, fits.floor, self.rates, self.aim(scale), self.lying.burst_bits, 1)
-
     def weigh(self, candidates: Candidates) -> GroupCost:
         """Return what every candidate moves and takes, its stages in the modes of the least price."""
         clocks = self.clocks
@@ -146,6 +143,7 @@ class Scales(Value, frozen=True, kw_only=True):
         return steps, cycles * ((all_passes / passes) * (all_tiles / tiles)) + steps * (fill + drain * waits)
 
 
+@kept(4096)
 def make_rates(arch: Accelerator, clocks: Clocks) -> Rates:
     """Return the clocks and the input buffer in integers."""
     return Rates(
@@ -169,25 +167,25 @@ def make_scales(
     lies: tuple[Blocks, ...] | None = None,
 ) -> Scales:
     """Return the scales for mappings of the tiles of a group; see :func:`lying_of`."""
-    last = len(group.stages) - 1
-    modes = list(enumerate(modes_of(group, arch)))
-    looks = [shared(group, i) for i, _ in modes]
+    modes, looks = list(enumerate(modes_of(group, arch))), sharing(group) or (-1,) * len(group.stages)
     return Scales(
         clocks=clocks,
         price=price,
         setup_cycles=arch.layer_setup_cycles,
         rates=make_rates(arch, clocks),
         lying=lying_of(group, fits, clocks, lies),
-        stages=tuple(i for i, those in modes for _ in those),
-        modes=tuple(
-            make_mode(group.stages[i], arch, mode, group.reads_back(i), i < last, group.adders, _order(group, i, arch))
-            for i, those in modes
-            for mode in those
-        ),
-        reads=tuple(own if look < 0 else look for look, own in zip(looks, group.sources, strict=True)),
-        adds=tuple(i if _follows(group, i) else -1 for i, _ in modes),
-        trees=tuple(price.of_trees(group.stages[i], arch) if len(those) > 1 else 0.0 for i, those in modes),
+        stages=tuple([i for i, those in modes for _ in those]),
+        modes=tuple([mode for i, those in modes for mode in _modes_of(group, i, looks[i], those, arch)]),
+        reads=tuple([own if look < 0 else look for look, own in zip(looks, group.sources, strict=True)]),
+        adds=tuple([i if _follows(group, i) else -1 for i, _ in modes]),
+        trees=tuple([price.of_trees(group.stages[i], arch) if len(those) > 1 else 0.0 for i, those in modes]),
     )
+
+
+def _modes_of(group: Group, stage: int, look: int, modes: tuple[Parallel, ...], arch: Accelerator) -> tuple[Mode, ...]:
+    """Return a stage in ``modes`` that may ``look`` at a shared tensor."""
+    order, is_inner = _order(group, stage, arch) if look >= 0 else Order(0), stage < len(group.stages) - 1
+    return make_modes(group.stages[stage], arch, modes, group.reads_back(stage), is_inner, group.adders, order)
 
 
 def _follows(group: Group, stage: int) -> bool:
@@ -208,55 +206,91 @@ def _order(group: Group, stage: int, arch: Accelerator) -> Order:
 
 def lying_of(group: Group, fits: Fits, clocks: Clocks, lies: tuple[Blocks, ...] | None = None) -> Lying:
     """Return how the tensors of a group in DRAM lie: in the best of their blocks, or of these, where any are given."""
-    work, h, w, reads, chunks = kernels(), fits.parts.h, fits.parts.w, group.dram_inputs, fits.parts.chunks
-    sizes = chunks.size[int(chunks.begin[-2]) : int(chunks.begin[-1])]
-    blocks = lies or group.all_blocks
-    every = len(w.tile) * (len(reads) + len(sizes) + len(group.stored))
-    may_pack = any(block < 0 for those in blocks for block in those)
-    packed = len(h.tile) if may_pack else 0
-    lines, frames = work.rooms(Lines, every), work.rooms(Lines, every * packed)
-    fewer, spans, planes = work.carved((len(sizes) * len(w.tile), len(w.tile), len(w.tile) * packed))
-    _, ways_h, ways_w = fits.ways
-    bits, moved = 8 * clocks.burst_bytes, _moved(group, clocks.burst_bytes, sizes, blocks)
-    work(lay_tensors)(
-        h, w, ways_h, ways_w, len(reads), moved, fits.parts.stages, bits, lines, frames, fewer, spans, planes
+    work, h, w, chunks, blocks = kernels(), fits.parts.h, fits.parts.w, fits.parts.chunks, lies or group.all_blocks
+    sizes = tuple(map(int, chunks.size[int(chunks.begin[-2]) : int(chunks.begin[-1])]))
+    sent = _sent(_tensors(group, clocks.burst_bytes, sizes, blocks), len(group.stored), work)
+    every = len(w.tile) * (len(sent.tensor) + len(sizes) + len(sent.stored))
+    packed = len(h.tile) if min(map(min, blocks)) < 0 else 0
+    lines, framed = len(Lines._fields) * [every], len(Lines._fields) * [every * packed]
+    *words, fewer, spans, planes = work.carved(
+        [*lines, *framed, len(sizes) * len(w.tile), len(w.tile), len(w.tile) * packed]
     )
-    tensor, sources, stored = work.split(*(list(column) for column in list(zip(*reads, strict=True))[1:]), group.stored)
-    return Lying(
-        tensor=tensor,
-        sources=sources,
-        stored=stored,
-        lines=lines,
-        frames=frames,
+    lying = Lying(
+        tensor=sent.tensor,
+        sources=sent.sources,
+        stored=sent.stored,
+        lines=Lines._make(words[: len(lines)]),
+        frames=Lines._make(words[len(lines) :]),
         fewer=fewer,
-        burst_bits=bits,
+        burst_bits=8 * clocks.burst_bytes,
         page_bursts=clocks.dram.page_bursts,
     )
+    work(lay_tensors)(
+        h, w, fits.ways[1], fits.ways[2], len(sent.tensor), sent.moved, fits.parts.stages, lying.burst_bits,
+        lying.lines, lying.frames, fewer, spans, planes,
+    )  # fmt: skip
+    return lying
 
 
-def _moved(group: Group, burst_bytes: int, sizes: Words, lies: tuple[Blocks, ...]) -> Moved:
+class _Tensor(NamedTuple):
+    """A tensor in DRAM: its layout but for the blocks that it may lie in, its number, how many are read like it.
+
+    And the sizes of chunks that it moves in.
+    """
+
+    layout: Layout
+    blocks: Blocks
+    number: int
+    sources: int
+    sizes: tuple[int, ...]
+
+
+class _Sent(NamedTuple):
+    """What a group moves, and of that the tensors that it reads, how many are like each, and those stored besides."""
+
+    moved: Moved
+    tensor: Words
+    sources: Words
+    stored: Words
+
+
+def _tensors(group: Group, burst_bytes: int, sizes: tuple[int, ...], lies: tuple[Blocks, ...]) -> tuple[_Tensor, ...]:
     """Return what a group reads, its output in chunks of ``sizes``, and what it stores besides, in these blocks."""
     input_blocks, output_blocks, *others = lies
-    inner_blocks, operand_blocks = others[: len(group.stored)], others[len(group.stored) :]
-    stages, reads, channels = group.stages, group.dram_inputs, group.channels
-    tensors = [
-        *((input_layout(stages[stage], burst_bytes), tensor, 0) for stage, tensor, _ in reads),
-        (output_layout(stages[-1], burst_bytes), len(stages), 0),
-        *((output_layout(stages[tensor - 1], burst_bytes), tensor, 1) for tensor in group.stored),
+    stages, channels, stored = group.stages, group.channels, group.stored
+    inner_blocks, read_blocks = others[: len(stored)], [input_blocks, *others[len(stored) :]]
+    reads = [
+        _Tensor(input_layout(stages[stage], burst_bytes), those, tensor, sources, (channels[tensor],))
+        for (stage, tensor, sources), those in zip(group.dram_inputs, read_blocks, strict=True)
     ]
-    blocks = [input_blocks, *operand_blocks, output_blocks, *inner_blocks]
-    each = [*((channels[tensor],) for _, tensor, _ in reads), sizes, *((channels[tensor],) for tensor in group.stored)]
-    own, size = list(itertools.accumulate(map(len, each), initial=0)), [one for those in each for one in those]
-    parted = [tuple(tuple(block for block in of if block * sign > 0) for sign in (1, -1)) for of in blocks]
-    *begin, end = itertools.accumulate((len(those) for both in parted for those in both), initial=0)
-    tensor, place, once, usual, packed, begins, sizes = kernels().split(
-        [tensor for _, tensor, _ in tensors], own[:-1], [once for *_, once in tensors], [*begin[::2], end], begin[1::2],
-        own, size,
+    output = _Tensor(output_layout(stages[-1], burst_bytes), output_blocks, len(stages), 0, sizes)
+    besides = [
+        _Tensor(output_layout(stages[tensor - 1], burst_bytes), those, tensor, 0, (channels[tensor],))
+        for tensor, those in zip(stored, inner_blocks, strict=True)
+    ]
+    return *reads, output, *besides
+
+
+@kept(4096)
+def _sent(tensors: tuple[_Tensor, ...], besides: int, work: Kernels) -> _Sent:
+    """Return ``tensors`` in words: what is read, the output, and, so many, what is stored ``besides``."""
+    reads, parted = len(tensors) - 1 - besides, [_parted(one.blocks) for one in tensors]
+    own = list(itertools.accumulate([len(one.sizes) for one in tensors], initial=0))
+    *begin, end = itertools.accumulate([len(those) for both in parted for those in both], initial=0)
+    numbers, once = [one.number for one in tensors], [0] * (reads + 1) + [1] * besides
+    tensor, place, is_once, usual, packed, begins, sizes, read, sources, stored = work.split(
+        numbers, own[:-1], once, [*begin[::2], end], begin[1::2], own, [size for one in tensors for size in one.sizes],
+        numbers[:reads], [one.sources for one in tensors[:reads]], numbers[reads + 1 :],
     )  # fmt: skip
-    layouts = kernels().joined([
-        _layouts(layout, those) for (layout, *_), both in zip(tensors, parted, strict=True) for those in both if those
+    layouts = work.joined([
+        _layouts(one.layout, those) for one, both in zip(tensors, parted, strict=True) for those in both if those
     ])  # fmt: skip
-    return Moved(tensor, place, once, usual, packed, Chunks(begins, sizes), layouts)
+    return _Sent(Moved(tensor, place, is_once, usual, packed, Chunks(begins, sizes), layouts), read, sources, stored)
+
+
+def _parted(blocks: Blocks) -> tuple[Blocks, Blocks]:
+    """Return the blocks of usual rows, and those of packed ones."""
+    return tuple([one for one in blocks if one > 0]), tuple([one for one in blocks if one < 0])
 
 
 @kept(65536)

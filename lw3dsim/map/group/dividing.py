@@ -19,6 +19,7 @@ from lw3dsim.map.division import divisions
 from lw3dsim.map.group.candidates import fit_within, gathered, parts_within
 from lw3dsim.map.group.cost import make_rates, make_scales
 from lw3dsim.map.group.pricing import LEAST
+from lw3dsim.map.group.rooms import make_room
 from lw3dsim.map.group.search import (
     CANDIDATES,
     FIRST_ROOM,
@@ -27,7 +28,6 @@ from lw3dsim.map.group.search import (
     cheapest,
     check_busy,
     fill_room,
-    make_room,
     price_candidates,
     search_group,
     taken,
@@ -114,7 +114,7 @@ class _Lister(Value, frozen=True, kw_only=True):
             modes=scales.plain_modes(scale),
             aim=scales.aim(scale),
             keep=keep,
-            room=make_room(fits, len(scales.modes), FIRST_ROOM, keep),
+            room=make_room(fits.parts, len(scales.modes), FIRST_ROOM, keep),
         )
 
     def candidates(self, way: _Way, scales: Scales, most: float) -> tuple[Candidates | None, float]:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lw3dsim.base.caches import kept
-from lw3dsim.base.kernels import flat
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import make_machine, parallel_modes, plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.waves import rows_used, turns
+from lw3dsim.map.group.mode import array_words
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
@@ -42,10 +42,10 @@ class StageFloor(Value, frozen=True, kw_only=True):
 
 
 @kept(4096)
-def stage_floor(stage: Problem, arch: Accelerator, reads_back: int, keeps: bool) -> StageFloor:
-    """Return the floor of a stage in the best of its modes."""
+def stage_floor(stage: Problem, arch: Accelerator, reads_back: bool) -> StageFloor:
+    """Return the floor of a stage in the best of its modes, which may read from the output buffer."""
     modes = parallel_modes(stage, arch)
-    machines = [make_machine(stage, arch, mode, reads_back=reads_back, keeps=keeps) for mode in modes]
+    machines = [make_machine(stage, arch, mode, reads_back=int(reads_back)) for mode in modes]
     return StageFloor(
         of_pass=min((_pass_cycles(stage, machine) for machine in machines), key=_value),
         of_all=min((_unit_cycles(stage, machine) for machine in machines), key=_value),
@@ -57,12 +57,12 @@ def stage_floor(stage: Problem, arch: Accelerator, reads_back: int, keeps: bool)
 @kept(65536)
 def kind_words(stage: Problem, reads_back: int, keeps: bool, arch: Accelerator) -> tuple[Ints, Ints]:
     """Return what a stage takes at least as a Pace, and the array in its first and its last mode as Arrays."""
-    one, modes = stage_floor(stage, arch, reads_back, keeps), parallel_modes(stage, arch)
-    machines = (make_machine(stage, arch, mode, reads_back=reads_back, keeps=keeps) for mode in (modes[0], modes[-1]))
+    one, modes = stage_floor(stage, arch, reads_back > 0), parallel_modes(stage, arch)
+    machines = [make_machine(stage, arch, mode, reads_back=reads_back, keeps=keeps) for mode in (modes[0], modes[-1])]
     arrays, layer = list(map(plain_array, machines)), plain_layer(stage)
     is_even = stage.has_weights and turns(layer) == 1 and all(rows_used(layer, array) == array.rows for array in arrays)
     pace = (*one.of_all, *one.of_pass, one.fill, *one.multiply[0], *one.multiply[-1], len(modes), int(is_even))
-    return np.array(pace), np.array([value for array in arrays for value in flat(array)])
+    return np.array(pace), np.concatenate(list(map(array_words, machines)))
 
 
 def stage_weight_bits(stage: Problem) -> int:

@@ -97,6 +97,12 @@ class Group(Value, frozen=True, dict=True, gc=True):
         return (self.sources[stage] > 0) + (self.adds[stage] > 0)
 
     @once
+    def kinds(self) -> tuple[tuple[int, ...], tuple[bool, ...]]:
+        """By stage, how many of the tensors that it reads are in the output buffer, and whether its own stays there."""
+        stages = range(len(self.stages))
+        return tuple(map(self.reads_back, stages)), tuple([stage < stages[-1] for stage in stages])
+
+    @once
     def adders(self) -> int:
         """Adders behind each other in the pipeline: of the deepest input transform and the deepest output transform."""
         algorithms = [stage.algorithm for stage in self.stages if stage.algorithm.is_winograd]
@@ -223,7 +229,7 @@ class Group(Value, frozen=True, dict=True, gc=True):
         What it says of its links and runs is that of this group: it is worked out once for all designs.
         """
         made = Group(stages, self.operands, free=free, reads=self.reads, stored=self.stored)
-        made.__dict__.update(runs=self.runs, adds=self.adds, sources=self.sources, stores=self.stores)
+        made.__dict__.update(runs=self.runs, adds=self.adds, sources=self.sources, stores=self.stores, kinds=self.kinds)
         return made
 
     def in_blocks(

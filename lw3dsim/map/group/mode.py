@@ -16,6 +16,7 @@ from lw3dsim.machine.records import VECTOR
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.machine.microarchitecture import Machine
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.orders import Order
 
@@ -38,6 +39,26 @@ def layer_words(problem: Problem) -> Ints:
 
 
 @kept(65536)
+def make_modes(
+    stage: Problem,
+    arch: Accelerator,
+    modes: tuple[Parallel, ...],
+    reads_back: int,
+    keeps: bool,
+    adders: int,
+    order: Order,
+) -> tuple[Mode, ...]:
+    """Return a stage of a group in all of these modes; see :func:`make_mode`."""
+    return tuple([make_mode(stage, arch, mode, reads_back, keeps, adders, order) for mode in modes])
+
+
+@kept(65536)
+def array_words(machine: Machine) -> Ints:
+    """Return an array as kernels read it of words."""
+    return np.array(flat(plain_array(machine)))
+
+
+@kept(65536)
 def make_mode(
     stage: Problem, arch: Accelerator, parallel: Parallel, reads_back: int, keeps: bool, adders: int, order: Order
 ) -> Mode:
@@ -53,7 +74,7 @@ def make_mode(
     layer, reads_any = plain_layer(stage), int(array.reads_back > 0)
     return Mode(
         layer=layer_words(stage),
-        array=np.array(flat(array)),
+        array=array_words(machine),
         often=(int(layer.structure == VECTOR), array.rows, array.fill_cycles, reads_any),
         fill_cycles=array.fill_cycles,
         reads_back=array.reads_back,

@@ -70,6 +70,8 @@ def shared(group: Group, stage: int) -> int:
 @kept(4096)
 def sharing(group: Group) -> tuple[int, ...]:
     """Return the shared tensor of every stage; nothing where no stage has one."""
+    if max(group.adds) < 0 and len(set(group.sources)) == len(group.sources):
+        return ()
     found = tuple(shared(group, stage) for stage in range(len(group.stages)))
     return found if max(found) >= 0 else ()
 
@@ -175,8 +177,8 @@ def modes_of(group: Group, arch: Accelerator) -> tuple[tuple[Parallel, ...], ...
 
     The tensor lies in blocks of the channels of a round of both: it is that in which a frame of all takes less time.
     """
-    modes = [parallel_modes(stage, arch) for stage in group.stages]
-    for tensor in set(group.sources):
+    modes, sources = [parallel_modes(stage, arch) for stage in group.stages], set(group.sources)
+    for tensor in sources if len(sources) < len(modes) else ():
         readers = [i for i, one in enumerate(group.sources) if one == tensor]
         if len(readers) > 1:
             common = [mode for mode in modes[readers[0]] if all(mode in modes[i] for i in readers)]

@@ -1,17 +1,24 @@
-"""Room for mappings of a fused group that are listed, and what is known of the cheapest: plain integer code."""
+"""Room for mappings of a fused group that are listed, and what is known of the cheapest; kernels are plain integers."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from lw3dsim.base.caches import kept
 from lw3dsim.base.integers import NEVER
-from lw3dsim.base.kernels import kernel
+from lw3dsim.base.kernels import kernel, kernels
+from lw3dsim.machine.waves import empty_waves
+from lw3dsim.map.group.fitting import Found
+from lw3dsim.map.group.weighing import SEEN, Effort, Seen, Traffic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lw3dsim.base.arrays import Words
+    from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.waves import Waves
-    from lw3dsim.map.group.fitting import Found
-    from lw3dsim.map.group.weighing import Effort, Seen, Traffic
+    from lw3dsim.map.group.fitting import Parts
 
 # No slots: no chunks are noted yet.
 NONE = -1
@@ -47,6 +54,57 @@ class Room(NamedTuple):
     floors: Words
     waves: Waves
     seen: Seen
+
+
+def make_room(parts: Parts, modes: int, size: int, keep: int) -> Room:
+    """Return room for mappings made of ``parts``, and for one that is written over, their stages in so many ``modes``.
+
+    Of the cheapest as many are noted as are to ``keep``.
+    """
+    return _room_for(len(parts.stages.n), len(parts.stages.start), len(parts.set_bits), modes, size + 1, keep)
+
+
+def _room_for(stages: int, runs: int, sets: int, modes: int, size: int, keep: int) -> Room:
+    work = kernels()
+    return Room(
+        found=work.rooms(Found, size)._replace(chunk=work.room(size * runs)),
+        traffic=work.sheet(Traffic, size),
+        effort=work.sheet(Effort, size * modes),
+        best=Best._make(work.words([NEVER] * keep) for _ in Best._fields),
+        streamed=work.empty(sets * (runs + 1)),
+        chunks=work.empty(WAYS * (runs + 1)),
+        floors=work.empty(stages),
+        waves=empty_waves(work),
+        seen=work.sheet(Seen, SEEN),
+    )
+
+
+def larger_room(parts: Parts, modes: int, room: Room) -> Room:
+    """Return room for twice as many mappings as a ``room`` has, with what is known of the best."""
+    return make_room(parts, modes, 2 * len(room.found.t), 0)._replace(best=room.best, seen=room.seen)
+
+
+@contextmanager
+def lent_room(parts: Parts, modes: int, size: int, keep: int) -> Iterator[Room]:
+    """Lend such room, in which nothing is noted or seen yet: what is in it then is written over later."""
+    work, stages, runs, sets = kernels(), len(parts.stages.n), len(parts.stages.start), len(parts.set_bits)
+    of_sets = 1 << (sets - 1).bit_length()
+    free = _free(stages, runs, of_sets, modes, size, keep, work)
+    room = free.pop() if free else _room_for(stages, runs, of_sets, modes, size + 1, keep)
+    nothing, unseen = [NEVER] * keep, Seen._make(room.seen).key
+    for column in room.best:
+        column[:] = nothing
+    unseen[:] = work.empty(SEEN)
+    try:
+        yield room
+    finally:
+        free.append(room)
+
+
+@kept(128)
+def _free(stages: int, runs: int, sets: int, modes: int, size: int, keep: int, work: Kernels) -> list[Room]:  # noqa: ARG001
+    """Return what of such rooms nobody uses now."""
+    return []
 
 
 @kernel

@@ -16,13 +16,11 @@ from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import MappingError
-from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.group.candidates import (
     Candidates,
     fit_tiles,
     gathered_into,
     parts_within,
-    room_for_tiles,
     unlisted,
 )
 from lw3dsim.map.group.cost import GroupCost, Scales, make_scales
@@ -30,21 +28,22 @@ from lw3dsim.map.group.fitting import Found as FoundColumns
 from lw3dsim.map.group.group import GroupMapping  # noqa: TC001  # decoded when remembered
 from lw3dsim.map.group.listing import list_cheapest
 from lw3dsim.map.group.pricing import LEAST, MOST
-from lw3dsim.map.group.rooms import WAYS, Best, Room
+from lw3dsim.map.group.rooms import larger_room, lent_room, make_room
 from lw3dsim.map.group.shortlist import shortlist
 from lw3dsim.map.group.tables import lent_scratch, limits_of, tables_of
-from lw3dsim.map.group.weighing import SEEN, Effort, Modes, Seen, Traffic
+from lw3dsim.map.group.tiles import Gauge
+from lw3dsim.map.group.weighing import Effort, Modes, Traffic
 from lw3dsim.tensor.layout import block_sizes
 
 if TYPE_CHECKING:
-    from lw3dsim.base.arrays import Floats, Ints, Table
+    from lw3dsim.base.arrays import Floats, Ints
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.map.group.candidates import Fits, Gathered
     from lw3dsim.map.group.group import Blocks, Group
     from lw3dsim.map.group.lying import Lying
     from lw3dsim.map.group.pricing import Aim, Rates
-    from lw3dsim.map.group.tiles import Gauge
+    from lw3dsim.map.group.rooms import Room
     from lw3dsim.map.layer.price import Price
 
 
@@ -114,11 +113,13 @@ def search_group(
     tables = tables_of([group], arch)
     with lent_scratch(len(group.stages), len(group.runs), tables, arch, group.stages[0].sources) as own:
         begun = begin(gathered_into(own, tables, arch), group, arch, clocks, price, lies)
-        priced = price_candidates(find_cheapest(begun, keep, enough), begun.scales)
-        best = cheapest(priced, keep)
-        if not best and enough == math.inf:
-            raise MappingError("buffers", "no tile of the fused group fits the buffers")
-        return [priced.found(i) for i in best]
+        candidates = find_cheapest(begun, keep, enough)
+        if candidates is None:
+            if enough == math.inf:
+                raise MappingError("buffers", "no tile of the fused group fits the buffers")
+            return []
+        priced = price_candidates(candidates, begun.scales)
+        return [priced.found(i) for i in cheapest(priced, keep)]
 
 
 def check_busy(of: Fits | Gathered) -> None:
@@ -169,6 +170,10 @@ class Weighed(NamedTuple):
         """Return ``scales`` as kernels take them, costs ``scale`` times as high."""
         return cls(scales.lying, scales.plain_modes(scale), scales.rates, scales.aim(scale))
 
+    def gauge(self, fits: Fits) -> Gauge:
+        """Return what the tiles of a group are bounded by."""
+        return Gauge(fits.limits, fits.floor, self.rates, self.aim, self.lying.burst_bits, 1)
+
 
 class Begun(NamedTuple):
     """What a search begins with, however many mappings it keeps: what they are made of, and all they are weighed on.
@@ -178,7 +183,6 @@ class Begun(NamedTuple):
 
     scales: Scales
     weighed: Weighed
-    gauge: Gauge
     fits: Fits
     scale: float
 
@@ -192,8 +196,7 @@ def begin(
     fits = unlisted(of, limits, parts_within(of, limits))
     scales = make_scales(group, fits, arch, clocks, price, lies)
     scale = _scale_of(fits, scales)
-    gauge = scales.gauge(fits, scale)
-    return Begun(scales, Weighed.of(scales, scale), gauge, fits, scale)
+    return Begun(scales, Weighed.of(scales, scale), fits, scale)
 
 
 def _scale_of(fits: Fits, scales: Scales) -> float:
@@ -202,29 +205,29 @@ def _scale_of(fits: Fits, scales: Scales) -> float:
     return LEAST / least if least else 0.0
 
 
-def find_cheapest(begun: Begun, keep: int, enough: float) -> Candidates:
-    """Return candidates with the ``keep`` cheapest of all tiles among them; none where all cost over ``enough``."""
-    work, modes, price = kernels(), len(begun.scales.modes), begun.scales.price
-    tiles = room_for_tiles(begun.fits)
-    fits, order = replace(begun.fits, tiles=tiles), work.room(len(tiles.t))
-    room, setup = make_room(fits, modes, FIRST_ROOM, keep), price.cycle * begun.scales.setup_cycles
+def find_cheapest(begun: Begun, keep: int, enough: float) -> Candidates | None:
+    """Return candidates with the ``keep`` cheapest of all tiles among them; None where all cost over ``enough``."""
+    fits, (lying, modes, *_) = begun.fits, begun.weighed
+    work, many, gauge = kernels(), len(modes.stage), begun.weighed.gauge(fits)
+    tiles, order = fits.tiles, work.room(len(fits.tiles.t))
+    setup = begun.scales.price.cycle * begun.scales.setup_cycles
     # Costs are rounded down.
     most = math.ceil(min(max(enough - setup, 0.0) * begun.scale, MOST)) + 1 if enough < math.inf else NEVER
-    while True:
-        count, cost = work(list_cheapest)(
-            fits.parts, fits.ways, begun.gauge, fits.is_square, begun.weighed.lying, begun.weighed.modes, most, tiles,
-            order, room,
-        )  # fmt: skip
-        if count >= 0:
-            return taken(fits, room, modes, count, cost)
-        room = larger_room(fits, modes, room)
+    with lent_room(fits.parts, many, FIRST_ROOM, keep) as room:
+        while True:
+            count, cost = work(list_cheapest)(
+                fits.parts, fits.ways, gauge, fits.is_square, lying, modes, most, tiles, order, room
+            )
+            if count >= 0:
+                return taken(fits, room, many, count, cost) if count else None
+            room = larger_room(fits.parts, many, room)
 
 
 def list_all(fits: Fits, scales: Scales) -> Candidates:
     """Return all candidates, set by set of resident stages and tile by tile."""
     modes, size = len(scales.modes), fits.count * len(fits.parts.set_bits)
     weighed = Weighed.of(scales, _scale_of(fits, scales))
-    room, count, most = fill_room(fits, lowest_first(fits), weighed, make_room(fits, modes, size, 0))
+    room, count, most = fill_room(fits, lowest_first(fits), weighed, make_room(fits.parts, modes, size, 0))
     return taken(fits, room, modes, count, most)
 
 
@@ -241,54 +244,26 @@ def fill_room(fits: Fits, order: Ints, weighed: Weighed, room: Room) -> tuple[Ro
         )
         if count >= 0:
             return room, count, most
-        room = larger_room(fits, len(weighed.modes.stage), room)
-
-
-def larger_room(fits: Fits, modes: int, room: Room) -> Room:
-    """Return room for twice as many mappings as a ``room`` has, with what is known of the best."""
-    return make_room(fits, modes, 2 * len(room.found.t), 0)._replace(best=room.best, seen=room.seen)
+        room = larger_room(fits.parts, len(weighed.modes.stage), room)
 
 
 def taken(fits: Fits, room: Room, modes: int, count: int, most: int) -> Candidates:
     """Return the candidates of the first ``count`` places of a room that cost no more than ``most`` at least."""
-    found, runs = room.found, len(fits.parts.stages.start)
-    chosen = np.flatnonzero(np.asarray(found.cost[:count]) <= most)
-    tile, resident = (np.asarray(column)[chosen] for column in (found.tile, found.resident))
-    chosen = chosen[np.lexsort((tile, resident))]
+    *columns, chunk = map(np.asarray, room.found)
+    *_, resident, _, tile, cost = columns
+    chosen = np.flatnonzero(cost[:count] <= most)
+    chosen = chosen[np.lexsort((tile[chosen], resident[chosen]))]
+    chunks = chunk.reshape(len(fits.parts.stages.start), -1)[:, chosen]
+    efforts = np.asarray(room.effort).reshape(len(Effort._fields), -1, modes)[:, chosen]
     return Candidates(
         parts=fits.parts,
-        found=_some(FoundColumns, found._replace(chunk=found.cost), chosen)._replace(
-            chunk=np.asarray(found.chunk).reshape(runs, -1)[:, chosen].ravel()
-        ),
-        traffic=_some(Traffic, room.traffic, chosen),
-        effort=_some(Effort, room.effort, chosen, modes),
+        found=FoundColumns._make([*(column[chosen] for column in columns), chunks.ravel()]),
+        traffic=Traffic._make(np.asarray(room.traffic)[:, chosen]),
+        effort=Effort._make(efforts.reshape(len(efforts), -1)),
         count=len(chosen),
         ifmap_bits=fits.limits.ifmap_bits,
         has_operands=any(fits.parts.stages.reads_dram),
     )
-
-
-def make_room(fits: Fits, modes: int, size: int, keep: int) -> Room:
-    """Return room for mappings, and for one that is written over, their stages in so many ``modes``."""
-    work, parts, size = kernels(), fits.parts, size + 1
-    stages, runs = len(parts.stages.n), len(parts.stages.start)
-    return Room(
-        found=work.rooms(FoundColumns, size)._replace(chunk=work.room(size * runs)),
-        traffic=work.sheet(Traffic, size),
-        effort=work.sheet(Effort, size * modes),
-        best=Best._make(work.words([NEVER] * keep) for _ in Best._fields),
-        streamed=work.empty(len(parts.set_bits) * (runs + 1)),
-        chunks=work.empty(WAYS * (runs + 1)),
-        floors=work.empty(stages),
-        waves=empty_waves(work),
-        seen=work.sheet(Seen, SEEN),
-    )
-
-
-def _some(kind: type[Table], table: Table, chosen: Ints, width: int = 1) -> Table:
-    """Return the ``chosen`` rows of a table of a ``kind`` whose columns have ``width`` words for each."""
-    columns = np.asarray(table).reshape(len(kind._fields), -1, width)
-    return kind._make(columns[:, chosen].reshape(len(columns), -1))
 
 
 def lowest_first(fits: Fits) -> Ints:
@@ -338,7 +313,8 @@ def price_candidates(candidates: Candidates, scales: Scales) -> Priced:
     moved = costs.bursts * clocks.burst_bytes
     trees = np.zeros(len(candidates))
     for flags, cost in zip(costs.in_channels, scales.trees, strict=True):
-        trees += flags * cost
+        if cost:
+            trees += flags * cost
     return Priced(
         candidates=candidates,
         lying=scales.lying,

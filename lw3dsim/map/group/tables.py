@@ -103,14 +103,14 @@ class Book:
             return Tables(numbered, self._layers, self._extent)
 
     def _number(self, group: Group) -> Numbered:
-        numbers, kinds = self._problems, self._kinds
-        for stage, reads_back, keeps in kinds_of(group):
-            if (stage, reads_back, keeps) not in kinds:
+        numbers, kinds, own = self._problems, self._kinds, list(zip(group.stages, *group.kinds, strict=True))
+        for kind in own:
+            if kind not in kinds:
                 # Who can't be mapped gets no number.
-                kind_words(stage, reads_back, keeps, self._arch)
+                kind_words(*kind, self._arch)
         numbered = self._groups[group] = Numbered(
             layers=[numbers[stage] for stage in group.stages],
-            kinds=[kinds[kind] for kind in kinds_of(group)],
+            kinds=[kinds[kind] for kind in own],
             reads=group.sources,
             adds=group.adds,
             reads_dram=group.operand_blocks,
@@ -150,20 +150,13 @@ def joined(parts: Sequence[Ints]) -> Words:
     return kernels().joined(parts or [np.zeros(0, dtype=np.int64)])
 
 
-def kinds_of(group: Group) -> Iterator[Kind]:
-    """Yield the kinds of the stages of a group."""
-    last = len(group.stages) - 1
-    for i, (stage, reads, adds) in enumerate(zip(group.stages, group.sources, group.adds, strict=True)):
-        yield stage, (reads > 0) + (adds > 0), i < last
-
-
 def make_paths(groups: Sequence[Numbered]) -> Paths:
     """Return groups of as many stages and runs."""
     size, chained = sum([len(group.layers) for group in groups]), itertools.chain.from_iterable
     layers, kinds, reads, adds, reads_dram, stored, _, final = zip(*groups, strict=True)
     columns = map(chained, (layers, kinds, reads, adds, reads_dram, stored))
     block = kernels().words([*chained(columns), *final])
-    return Paths._make(block[at : at + size] for at in range(0, 7 * size, size))
+    return Paths._make([block[at : at + size] for at in range(0, 7 * size, size)])
 
 
 def make_scratch(stages: int, runs: int, tables: Tables, arch: Accelerator, sources: int = 1) -> Scratch:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from functools import _lru_cache_wrapper
 
 Parameters = ParamSpec("Parameters")
@@ -30,6 +31,16 @@ def forget() -> None:
     """Drop the values of all functions that are :func:`kept`."""
     for function in _kept:
         function.cache_clear()
+
+
+@contextmanager
+def lent(free: list[Value], make: Callable[[], Value]) -> Iterator[Value]:
+    """Lend what is ``free``, or else made, and free again afterwards: what is in it then is written over later."""
+    one = free.pop() if free else make()
+    try:
+        yield one
+    finally:
+        free.append(one)
 
 
 class once(Generic[Value]):  # noqa: N801  # used as a decorator

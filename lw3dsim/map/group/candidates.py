@@ -7,11 +7,10 @@ a tile and take turns at the two ends of what is left; inside a run they hold a 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from lw3dsim.base.caches import kept
+from lw3dsim.base.caches import kept, lent
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
@@ -24,7 +23,10 @@ from lw3dsim.map.group.tables import limits_of, make_paths, make_scratch, tables
 from lw3dsim.map.group.tiles import Gauge, list_tiles
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from lw3dsim.base.arrays import Words
+    from lw3dsim.base.kernels import Kernels
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.microarchitecture import Parallel
     from lw3dsim.map.group.fitting import Found
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Candidates(Value, frozen=True, kw_only=True):
-    """Group mappings, ``count`` of them, as ``found``, made of ``parts``; with what they move, and take by mode.
+    """Group mappings, ``count`` of them, as ``found``, on lists, made of ``parts``; what they move, and take by mode.
 
     The input buffer has ``ifmap_bits``: operands of tiles for which that is too little are sliced, if it
     ``has_operands``.
@@ -54,23 +56,23 @@ class Candidates(Value, frozen=True, kw_only=True):
     def mapping(self, i: int, parallel: tuple[Parallel, ...]) -> GroupMapping:
         """Return candidate ``i``, its stages in these modes."""
         found, parts, stages = self.found, self.parts, len(self.parts.stages.n)
-        axes, ways = (parts.t, parts.h, parts.w), (int(found.t[i]), int(found.h[i]), int(found.w[i]))
+        axes, ways = (parts.t, parts.h, parts.w), (found.t[i], found.h[i], found.w[i])
         kept: Kept = "none"
         is_warm = False
         for name, cuts, at in zip(KEPT, axes, ways, strict=True):
             if cuts.is_kept[at]:
                 kept, is_warm = name, bool(cuts.warm[at])
-        t, h, w = (int(cuts.tile[at]) for cuts, at in zip(axes, ways, strict=True))
-        first, sizes = int(found.resident[i]) * stages, parts.chunks.size
+        t, h, w = [int(cuts.tile[at]) for cuts, at in zip(axes, ways, strict=True)]
+        first, sizes = found.resident[i] * stages, parts.chunks.size
         return GroupMapping(
             t=t,
             h=h,
             w=w,
             kept=kept,
-            chunks=tuple([int(sizes[place]) for place in np.asarray(found.chunk[i :: len(found.t)]).tolist()]),
+            chunks=tuple([int(sizes[place]) for place in found.chunk[i :: len(found.t)]]),
             resident=tuple(map(bool, parts.sets[first : first + stages])),
             parallel=parallel,
-            ofmap_slots=int(found.slots[i]),
+            ofmap_slots=found.slots[i],
             warm_up=is_warm,
             sliced=self.has_operands and kernels()(window_bits)(parts.stages, *axes, *ways) > self.ifmap_bits,
         )
@@ -78,14 +80,13 @@ class Candidates(Value, frozen=True, kw_only=True):
     def blocks(self, i: int, lying: Lying) -> tuple[int, ...]:
         """Return the channel blocks in which candidate ``i`` has its tensors in DRAM, in the order of its group."""
         found, parts = self.found, self.parts
-        every, way, place = len(parts.w.tile), int(found.w[i]), int(found.chunk[-len(found.t) :][i])
-        output = len(lying.tensor) + place - int(parts.chunks.begin[-2])
+        every, way, height = len(parts.w.tile), found.w[i], found.h[i]
+        output = len(lying.tensor) + found.chunk[i - len(found.t)] - int(parts.chunks.begin[-2])
         inner = len(lying.lines.block) // every - len(lying.stored)
         lies = (0, output, *range(inner, inner + len(lying.stored)), *range(1, len(lying.tensor)))
         if not len(lying.frames.block):
-            return tuple(int(lying.lines.block[at * every + way]) for at in lies)
-        height = int(found.h[i])
-        return tuple(int(lying.frames.block[(at * len(parts.h.tile) + height) * every + way]) for at in lies)
+            return tuple([int(lying.lines.block[at * every + way]) for at in lies])
+        return tuple([int(lying.frames.block[(at * len(parts.h.tile) + height) * every + way]) for at in lies])
 
 
 class Fits(Value, frozen=True, kw_only=True):
@@ -151,7 +152,7 @@ def parts_within(of: Gathered, limits: Limits) -> Parts:
 
 
 def unlisted(of: Gathered, limits: Limits, parts: Parts) -> Fits:
-    """Return what mappings of a group within ``limits`` are made of, with room for tiles."""
+    """Return what mappings of a group within ``limits`` are made of, without tiles."""
     i, j, k = map(int, of.own.ways)
     return Fits(
         parts=parts,
@@ -162,7 +163,7 @@ def unlisted(of: Gathered, limits: Limits, parts: Parts) -> Fits:
         is_busy=of.is_busy,
         cycles=of.cycles,
         bits=of.bits,
-        tiles=room_for_tiles(parts, i * j * k),
+        tiles=Tiles._make([[]] * len(Tiles._fields)),
         count=0,
     )
 
@@ -175,15 +176,28 @@ def fit_within(of: Gathered, limits: Limits, parts: Parts) -> Fits:
 
 def listed(fits: Fits, gauge: Gauge, cut: int) -> Fits:
     """Return the same with all tiles that may cost no more than ``cut`` by ``gauge``."""
-    count = kernels()(list_tiles)(fits.parts, fits.ways, gauge, cut, fits.tiles)
-    return replace(fits, count=count)
+    tiles, _ = _room_for_tiles(len(fits.parts.stages.channels), len(fits.parts.stages.start), math.prod(fits.ways))
+    count = kernels()(list_tiles)(fits.parts, fits.ways, gauge, cut, tiles)
+    return replace(fits, tiles=tiles, count=count)
 
 
-def room_for_tiles(parts: Parts, size: int) -> Tiles:
-    """Return room for so many tiles of a group."""
-    runs = len(parts.stages.start)
-    widths = 1, 1, 1, 1, len(parts.stages.channels), runs, runs, runs, *[1] * 7
-    return Tiles._make(kernels().carved([size * width for width in widths]))
+def lent_tiles(fits: Fits) -> AbstractContextManager[tuple[Tiles, Words]]:
+    """Lend room for all tiles of a group, and for their order."""
+    size, tensors, runs = math.prod(fits.ways), len(fits.parts.stages.channels), len(fits.parts.stages.start)
+    room = 1 << (size - 1).bit_length()
+    return lent(_free_tiles(tensors, runs, room, kernels()), lambda: _room_for_tiles(tensors, runs, room))
+
+
+@kept(64)
+def _free_tiles(tensors: int, runs: int, size: int, work: Kernels) -> list[tuple[Tiles, Words]]:  # noqa: ARG001
+    """Return what of such room nobody uses now."""
+    return []
+
+
+def _room_for_tiles(tensors: int, runs: int, size: int) -> tuple[Tiles, Words]:
+    widths = 1, 1, 1, 1, tensors, runs, runs, runs, *[1] * 8
+    *columns, order = kernels().carved([size * width for width in widths])
+    return Tiles._make(columns), order
 
 
 def resident_sets(plain: Stages, chunks: Chunks, limits: Limits) -> tuple[Words, Words]:

@@ -38,6 +38,10 @@ Blocks = tuple[int, ...]
 KEPT: tuple[Kept, ...] = ("t", "h", "w")
 
 
+# What is said of a group's links and runs, whatever its problems.
+LINKS = "runs", "adds", "sources", "stores", "seconds", "kinds"
+
+
 class Group(Value, frozen=True, dict=True, gc=True):
     """Layers that run together: their problems in order, and where each finds its second operand.
 
@@ -170,8 +174,10 @@ class Group(Value, frozen=True, dict=True, gc=True):
     @property
     def operand_blocks(self) -> list[int]:
         """By stage, the channels of a block in which its second operand lies in DRAM, 0 where it has none there."""
-        stages = zip(self.stages, self.operands, strict=True)
-        return [abs(stage.input_block) if operand == "dram" else 0 for stage, operand in stages]
+        blocks = [0] * len(self.stages)
+        for stage in self.seconds:
+            blocks[stage] = abs(self.stages[stage].input_block)
+        return blocks
 
     @once
     def seconds(self) -> tuple[int, ...]:
@@ -218,18 +224,13 @@ class Group(Value, frozen=True, dict=True, gc=True):
         """Those that each of these tensors may lie in, first its own."""
         return tuple(itertools.starmap(_own_first, itertools.zip_longest(self.own_blocks, self.free, fillvalue=())))
 
-    @property
-    def output_blocks(self) -> Blocks:
-        """Those of its output among them."""
-        return _own_first(self.stages[-1].output_block, self.free[1])
-
     def of_stages(self, stages: tuple[Problem, ...], free: tuple[Blocks, ...]) -> Group:
         """Return the same group of other problems, which are dense where its own are, with tensors in ``free`` blocks.
 
         What it says of its links and runs is that of this group: it is worked out once for all designs.
         """
         made = Group(stages, self.operands, free=free, reads=self.reads, stored=self.stored)
-        made.__dict__.update(runs=self.runs, adds=self.adds, sources=self.sources, stores=self.stores, kinds=self.kinds)
+        made.__dict__.update({name: getattr(self, name) for name in LINKS})
         return made
 
     def in_blocks(

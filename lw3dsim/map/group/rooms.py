@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from lw3dsim.base.caches import kept
+from lw3dsim.base.caches import kept, lent
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import kernel, kernels
 from lw3dsim.machine.waves import empty_waves
@@ -90,15 +90,12 @@ def lent_room(parts: Parts, modes: int, size: int, keep: int) -> Iterator[Room]:
     work, stages, runs, sets = kernels(), len(parts.stages.n), len(parts.stages.start), len(parts.set_bits)
     of_sets = 1 << (sets - 1).bit_length()
     free = _free(stages, runs, of_sets, modes, size, keep, work)
-    room = free.pop() if free else _room_for(stages, runs, of_sets, modes, size + 1, keep)
-    nothing, unseen = [NEVER] * keep, Seen._make(room.seen).key
-    for column in room.best:
-        column[:] = nothing
-    unseen[:] = work.empty(SEEN)
-    try:
+    with lent(free, lambda: _room_for(stages, runs, of_sets, modes, size + 1, keep)) as room:
+        nothing, unseen = [NEVER] * keep, Seen._make(room.seen).key
+        for column in room.best:
+            column[:] = nothing
+        unseen[:] = work.empty(SEEN)
         yield room
-    finally:
-        free.append(room)
 
 
 @kept(128)

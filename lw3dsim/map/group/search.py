@@ -20,6 +20,7 @@ from lw3dsim.map.group.candidates import (
     Candidates,
     fit_tiles,
     gathered_into,
+    lent_tiles,
     parts_within,
     unlisted,
 )
@@ -209,11 +210,10 @@ def find_cheapest(begun: Begun, keep: int, enough: float) -> Candidates | None:
     """Return candidates with the ``keep`` cheapest of all tiles among them; None where all cost over ``enough``."""
     fits, (lying, modes, *_) = begun.fits, begun.weighed
     work, many, gauge = kernels(), len(modes.stage), begun.weighed.gauge(fits)
-    tiles, order = fits.tiles, work.room(len(fits.tiles.t))
     setup = begun.scales.price.cycle * begun.scales.setup_cycles
     # Costs are rounded down.
     most = math.ceil(min(max(enough - setup, 0.0) * begun.scale, MOST)) + 1 if enough < math.inf else NEVER
-    with lent_room(fits.parts, many, FIRST_ROOM, keep) as room:
+    with lent_tiles(fits) as (tiles, order), lent_room(fits.parts, many, FIRST_ROOM, keep) as room:
         while True:
             count, cost = work(list_cheapest)(
                 fits.parts, fits.ways, gauge, fits.is_square, lying, modes, most, tiles, order, room
@@ -257,7 +257,7 @@ def taken(fits: Fits, room: Room, modes: int, count: int, most: int) -> Candidat
     efforts = np.asarray(room.effort).reshape(len(Effort._fields), -1, modes)[:, chosen]
     return Candidates(
         parts=fits.parts,
-        found=FoundColumns._make([*(column[chosen] for column in columns), chunks.ravel()]),
+        found=FoundColumns._make([*(column[chosen].tolist() for column in columns), chunks.ravel().tolist()]),
         traffic=Traffic._make(np.asarray(room.traffic)[:, chosen]),
         effort=Effort._make(efforts.reshape(len(efforts), -1)),
         count=len(chosen),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from lw3dsim.base.arrays import ceil_div, padded
-from lw3dsim.base.caches import kept
+from lw3dsim.base.caches import kept, lent
 from lw3dsim.base.kernels import kernels
 from lw3dsim.map.group.axes import WARMED, Reaches, empty_cuts
 from lw3dsim.map.group.fitting import Chunks, Floor, Limits, Parts, Stages, Tiles
@@ -48,6 +48,18 @@ class Numbers(dict[Key, int]):
         return number
 
 
+class _Kinds(Numbers[Kind]):
+    """Numbers of kinds on a design, none of one that can't be mapped."""
+
+    def __init__(self, arch: Accelerator) -> None:
+        super().__init__()
+        self._arch = arch
+
+    def __missing__(self, key: Kind) -> int:
+        kind_words(*key, self._arch)
+        return super().__missing__(key)
+
+
 class Numbered(NamedTuple):
     """A group in numbers: its layers, their kinds, what these read and add, and from DRAM, and what is stored besides.
 
@@ -81,7 +93,7 @@ class Book:
     def __init__(self, arch: Accelerator) -> None:
         self._arch, self._lock = arch, Lock()
         self._problems: Numbers[Problem] = Numbers()
-        self._kinds: Numbers[Kind] = Numbers()
+        self._kinds = _Kinds(arch)
         self._sets: Numbers[ChunkSet] = Numbers()
         self._groups: dict[Group, Numbered] = {}
         self._known, self._extent = 0, (1, 1, 1)
@@ -103,20 +115,17 @@ class Book:
             return Tables(numbered, self._layers, self._extent)
 
     def _number(self, group: Group) -> Numbered:
-        numbers, kinds, own = self._problems, self._kinds, list(zip(group.stages, *group.kinds, strict=True))
-        for kind in own:
-            if kind not in kinds:
-                # Who can't be mapped gets no number.
-                kind_words(*kind, self._arch)
+        # Who can't be mapped gets no number: first of all as a kind.
+        kinds = [self._kinds[kind] for kind in zip(group.stages, *group.kinds, strict=True)]
         numbered = self._groups[group] = Numbered(
-            layers=[numbers[stage] for stage in group.stages],
-            kinds=[kinds[kind] for kind in own],
+            layers=[self._problems[stage] for stage in group.stages],
+            kinds=kinds,
             reads=group.sources,
             adds=group.adds,
             reads_dram=group.operand_blocks,
             stored=group.stores,
             runs=len(group.runs),
-            final=self._sets[group.stages[-1].n, tuple(dict.fromkeys(map(abs, group.output_blocks)))],
+            final=self._sets[group.stages[-1].n, _sizes_of(group.stages[-1].output_block, group.free[1])],
         )
         return numbered
 
@@ -132,6 +141,12 @@ class Book:
             chunks=plain_chunks([chunk_sizes(total, arch.pe.rows, blocks) for total, blocks in sets]),
             inner=work.words(inner),
         )
+
+
+@kept(65536)
+def _sizes_of(own: int, free: Blocks) -> Blocks:
+    """Return the sizes of the blocks that a tensor may lie in, whether packed or not, each once."""
+    return tuple(dict.fromkeys([abs(own), *map(abs, free)]))
 
 
 @kept(8)
@@ -177,13 +192,10 @@ def fitted(own: Scratch, tables: Tables, arch: Accelerator, sources: int = 1) ->
 @contextmanager
 def lent_scratch(stages: int, runs: int, tables: Tables, arch: Accelerator, sources: int = 1) -> Iterator[Scratch]:
     """Lend room for groups of so many stages and runs of ``tables``: what is in it then is written over later."""
-    chunks = max(1, runs * len(tables.layers.chunks.size))
-    free = _free(stages, runs, tables.extent, 1 << (chunks - 1).bit_length(), kernels())
-    own = free.pop() if free else _scratch(stages, runs, tables.extent, 1 << (chunks - 1).bit_length())
-    try:
+    chunks = 1 << (runs * len(tables.layers.chunks.size) - 1).bit_length()
+    free = _free(stages, runs, tables.extent, chunks, kernels())
+    with lent(free, lambda: _scratch(stages, runs, tables.extent, chunks)) as own:
         yield fitted(own, tables, arch, sources)
-    finally:
-        free.append(own)
 
 
 @kept(128)

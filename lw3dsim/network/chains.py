@@ -245,10 +245,12 @@ def group_along(network: Workload, problems: Sequence[Problem], path: Path, free
     if len(path) == 1 or not can_wait(network, layers, own):
         return None
     group = group_of(layers, own, stored=stored_of(network, layers))
-    return replace(group, free=free_along(network, path, free, group))
+    return replace(group, free=tuple(() if name is None else free[name] for name in free_of(network, path, group)))
 
 
-def free_along(network: Workload, path: Path, free: Mapping[str, Blocks], group: Group) -> tuple[Blocks, ...]:
-    """Return the ``free`` blocks of the input and the output of the ``group`` of a path, and of what it stores."""
-    names = moved_of(network, [network.layers[i] for i in path], group)
-    return tuple(() if name is None else free[name] for name in names[: 2 + len(group.stored)])
+def free_of(network: Workload, path: Path, group: Group) -> tuple[str | None, ...]:
+    """Return the tensors that may lie in free blocks: the input and the output of a path's ``group``, what it stores.
+
+    See :func:`moved_of`.
+    """
+    return moved_of(network, [network.layers[i] for i in path], group)[: 2 + len(group.stored)]

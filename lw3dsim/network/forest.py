@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.caches import kept
 from lw3dsim.base.values import Value
 from lw3dsim.map.group.fusable import can_branch, can_fuse
-from lw3dsim.network.chains import free_along, group_along, trees_of
+from lw3dsim.network.chains import free_of, group_along, trees_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -20,25 +20,23 @@ if TYPE_CHECKING:
 
 
 class Forest(Value, frozen=True, kw_only=True):
-    """What may be fused: the ``trees``, and along each of their paths the group that there is, None for none.
+    """What may be fused: the ``trees``, and the group along each of their paths that is one, with what it ``moves``.
 
     The groups are those of one design: others have the same ones of their own problems.
     """
 
     trees: Trees
-    groups: Mapping[Path, Group | None]
+    groups: Mapping[Path, Group]
+    moves: Mapping[Path, tuple[str | None, ...]]
 
-    def groups_of(
-        self, network: Workload, problems: Sequence[Problem], free: Mapping[str, Blocks]
-    ) -> dict[Path, Group]:
-        """Return the groups of a network of these ``problems``, which move tensors in ``free`` blocks."""
+    def groups_of(self, problems: Sequence[Problem], free: Mapping[str, Blocks]) -> dict[Path, Group]:
+        """Return the groups of these ``problems``, which move tensors in ``free`` blocks."""
         return {
             path: group.of_stages(
                 tuple([problems[i] for i in path]),
-                free_along(network, path, free, group),
+                tuple([() if name is None else free[name] for name in self.moves[path]]),
             )
             for path, group in self.groups.items()
-            if group is not None
         }
 
 
@@ -73,4 +71,7 @@ def _forest(asked: _Asked) -> Forest:
     network, problems = asked.network, asked.problems
     trees = trees_of(network, problems, asked.arch, asked.apart)
     nowhere = dict.fromkeys(network.shapes, ())
-    return Forest(trees=trees, groups={path: group_along(network, problems, path, nowhere) for path in trees.paths})
+    along = ((path, group_along(network, problems, path, nowhere)) for path in trees.paths)
+    groups = {path: group for path, group in along if group is not None}
+    moves = {path: free_of(network, path, group) for path, group in groups.items()}
+    return Forest(trees=trees, groups=groups, moves=moves)

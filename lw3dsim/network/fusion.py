@@ -131,7 +131,7 @@ class Judge:
     def _bound(self, free: Mapping[str, Blocks]) -> None:
         """List the groups that there can be, whose inputs and outputs may lie in ``free`` blocks, and bound them."""
         problems = [run.work.problem for run in self.runs]
-        self.groups = self.forest.groups_of(self.network, problems, free)
+        self.groups = self.forest.groups_of(problems, free)
         arch, ordinary = bare(self.arch), sum(self.worth)
         prices = [at_work(self.weights.price, group.stages, arch) for group in self.groups.values()]
         formed = np.array([self._least_formed(path) for path in self.groups])

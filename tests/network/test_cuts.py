@@ -118,7 +118,7 @@ def test_designs_have_the_groups_of_one_forest_of_their_own_problems(data):
         forest = forest_of(network, problems, design, apart)
         assert forest.trees == trees_of(network, problems, design, apart)
         along = {path: group_along(network, problems, path, free) for path in forest.trees.paths}
-        assert forest.groups_of(network, problems, free) == {path: one for path, one in along.items() if one}
+        assert forest.groups_of(problems, free) == {path: one for path, one in along.items() if one}
 
 
 def fused_c3d(objective):

@@ -184,7 +184,7 @@ def listed(fits: Fits, gauge: Gauge, cut: int) -> Fits:
 def lent_tiles(fits: Fits) -> AbstractContextManager[tuple[Tiles, Words]]:
     """Lend room for all tiles of a group, and for their order."""
     size, tensors, runs = math.prod(fits.ways), len(fits.parts.stages.channels), len(fits.parts.stages.start)
-    room = 1 << (size - 1).bit_length()
+    room = (1 << (size - 1).bit_length()) + 8
     return lent(_free_tiles(tensors, runs, room, kernels()), lambda: _room_for_tiles(tensors, runs, room))
 
 

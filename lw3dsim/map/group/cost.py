@@ -168,6 +168,8 @@ def make_scales(
 ) -> Scales:
     """Return the scales for mappings of the tiles of a group; see :func:`lying_of`."""
     modes, looks = list(enumerate(modes_of(group, arch))), sharing(group) or (-1,) * len(group.stages)
+    orders = [_order(group, i, arch) if look >= 0 else Order(0) for i, look in enumerate(looks)]
+    each = zip(group.stages, (those for _, those in modes), *group.kinds, orders, strict=True)
     return Scales(
         clocks=clocks,
         price=price,
@@ -175,17 +177,16 @@ def make_scales(
         rates=make_rates(arch, clocks),
         lying=lying_of(group, fits, clocks, lies),
         stages=tuple([i for i, those in modes for _ in those]),
-        modes=tuple([mode for i, those in modes for mode in _modes_of(group, i, looks[i], those, arch)]),
+        modes=tuple(
+            itertools.chain.from_iterable(
+                make_modes(stage, arch, those, reads_back, keeps, group.adders, order)
+                for stage, those, reads_back, keeps, order in each
+            )
+        ),
         reads=tuple([own if look < 0 else look for look, own in zip(looks, group.sources, strict=True)]),
         adds=tuple([i if _follows(group, i) else -1 for i, _ in modes]),
         trees=tuple([price.of_trees(group.stages[i], arch) if len(those) > 1 else 0.0 for i, those in modes]),
     )
-
-
-def _modes_of(group: Group, stage: int, look: int, modes: tuple[Parallel, ...], arch: Accelerator) -> tuple[Mode, ...]:
-    """Return a stage in ``modes`` that may ``look`` at a shared tensor."""
-    order, is_inner = _order(group, stage, arch) if look >= 0 else Order(0), stage < len(group.stages) - 1
-    return make_modes(group.stages[stage], arch, modes, group.reads_back(stage), is_inner, group.adders, order)
 
 
 def _follows(group: Group, stage: int) -> bool:

@@ -38,10 +38,6 @@ Blocks = tuple[int, ...]
 KEPT: tuple[Kept, ...] = ("t", "h", "w")
 
 
-# What is said of a group's links and runs, whatever its problems.
-LINKS = "runs", "adds", "sources", "stores", "seconds", "kinds"
-
-
 class Group(Value, frozen=True, dict=True, gc=True):
     """Layers that run together: their problems in order, and where each finds its second operand.
 
@@ -230,8 +226,13 @@ class Group(Value, frozen=True, dict=True, gc=True):
         What it says of its links and runs is that of this group: it is worked out once for all designs.
         """
         made = Group(stages, self.operands, free=free, reads=self.reads, stored=self.stored)
-        made.__dict__.update({name: getattr(self, name) for name in LINKS})
+        made.__dict__.update(self._links)
         return made
+
+    @once
+    def _links(self) -> dict[str, object]:
+        """What it says of its links and runs."""
+        return {name: getattr(self, name) for name in ("runs", "adds", "sources", "stores", "seconds", "kinds")}
 
     def in_blocks(
         self,
@@ -267,7 +268,7 @@ class Group(Value, frozen=True, dict=True, gc=True):
 
     def axis(self, dimension: int, tile: int, halo: int) -> GroupAxis:
         """Cut T, H or W (0, 1, 2) of the last output into tiles of ``tile``; see cut_group."""
-        return cut_group(self.reaches(dimension), tile, halo)
+        return cut_group(self._reaches[dimension], tile, halo)
 
     def reaches(self, d: int) -> tuple[Reach, ...]:
         """Return one axis of every stage."""
@@ -349,9 +350,8 @@ class GroupMapping(Value, frozen=True, kw_only=True):
 
     def axes(self, group: Group) -> tuple[GroupAxis, GroupAxis, GroupAxis]:
         """Return T, H and W of ``group`` cut into these tiles."""
-        each, unlaid = zip("thw", self.tile, strict=True), group.unlaid
-        t, h, w = (unlaid.axis(d, size, self.halo(name)) for d, (name, size) in enumerate(each))
-        return t, h, w
+        unlaid, halo = group.unlaid, self.halo
+        return unlaid.axis(0, self.t, halo("t")), unlaid.axis(1, self.h, halo("h")), unlaid.axis(2, self.w, halo("w"))
 
     def describe(self) -> str:
         """Return the mapping in one line."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 from lw3dsim.base.arrays import ceil_div
 from lw3dsim.base.caches import kept
+from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.problem import plain_layer
@@ -17,8 +19,6 @@ from lw3dsim.technology.sram import buffers
 from lw3dsim.technology.structures import accumulator_file
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
@@ -122,7 +122,7 @@ def make_machine(
 
     Raises MappingError when a tile needs more accumulators than a multiplier has, or more than staging files hold.
     """
-    way = best_way(problem, arch, parallel) if problem.has_weights else unstaged(problem, arch)
+    way = best_way(problem, arch, parallel) if problem.has_weights else unstaged(problem.kernel, arch)
     return _machine(problem.algorithm, arch, parallel, reads_back, keeps, way, adders, apart, block)
 
 
@@ -136,10 +136,12 @@ def best_way(problem: Problem, arch: Accelerator, parallel: Parallel) -> Way:
     ways = staging_ways(problem, arch, arch.pe.mults_per_pe if parallel == "channel" else 1)
     if len(ways) == 1:
         return ways[0]
-    layer = plain_layer(problem)
+    layer, cost_of = plain_layer(problem), kernels()(wave_cost)
 
     def cost(way: Way) -> tuple[Fraction, Fraction]:
-        return wave_cost(layer, plain_array(_machine(problem.algorithm, arch, parallel, False, False, way)))
+        machine = _machine(problem.algorithm, arch, parallel, False, False, way)
+        cycles, bits, tiles = cost_of(layer, plain_array(machine))
+        return Fraction(cycles, tiles), Fraction(bits, tiles)
 
     return min(ways, key=cost)
 

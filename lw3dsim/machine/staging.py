@@ -8,10 +8,11 @@ their own.
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.caches import kept
+from lw3dsim.base.integers import ceiling
+from lw3dsim.base.kernels import entry
 from lw3dsim.base.values import Value
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.waves import (
@@ -43,9 +44,10 @@ class Way(Value, frozen=True, kw_only=True):
     rows: int
 
 
-def unstaged(problem: Problem, arch: Accelerator) -> Way:
-    """Return the way of a layer that does not multiply."""
-    return Way(taps=problem.kernel, groups=1, depth=arch.pe.acc_depth, rows=arch.places("output_channels"))
+@kept(4096)
+def unstaged(kernel: Triple, arch: Accelerator) -> Way:
+    """Return the way of a layer that does not multiply, with such windows."""
+    return Way(taps=kernel, groups=1, depth=arch.pe.acc_depth, rows=arch.places("output_channels"))
 
 
 def staging_ways(problem: Problem, arch: Accelerator, chunk: int) -> tuple[Way, ...]:
@@ -116,18 +118,19 @@ def _weights_held(algorithm: Algorithm, arch: Accelerator, chunk: int, groups: i
     return -(-algorithm.taps // groups * algorithm.coordinates * chunk // arch.pe.mults_per_pe)
 
 
-def wave_cost(layer: Layer, array: Array) -> tuple[Fraction, Fraction]:
-    """Return what a way takes for a tile of a channel, of the first wave of the whole layer: cycles, and bits read."""
-    whole = [-(-outputs // size) for outputs, size in zip(layer.out, layer.tile, strict=True)]
-    t, h, w = layer.out
-    part = wave_shape(layer, array, t // layer.segments, h, w)
-    tiles, channels, wide = math.prod(part), min(rows_used(layer, array), layer.n), min(layer.c, array.chunk)
+@entry
+def wave_cost(layer: Layer, array: Array) -> tuple[int, int, int]:
+    """Return what the first wave of a layer that is not cut takes: cycles, bits read, and for how many tiles of n."""
+    t, h, w = wave_shape(layer, array, layer.out[0] // layer.segments, layer.out[1], layer.out[2])
+    tiles, channels, wide = t * h * w, min(rows_used(layer, array), layer.n), min(layer.c, array.chunk)
     inputs = own_inputs(layer, channels) * wide
-    reach = [patch(layer, array, of, axis) for axis, of in enumerate(part)]
-    uncut = int(part[0] == whole[0]), int(part[1] == whole[1]), int(part[2] == whole[2])
-    runs, run = patch_runs(layer, array, (reach[0], reach[1]), part, uncut)
+    is_long = 1 if t == ceiling(layer.out[0], layer.tile[0]) else 0
+    is_high = 1 if h == ceiling(layer.out[1], layer.tile[1]) else 0
+    is_wide = 1 if w == ceiling(layer.out[2], layer.tile[2]) else 0
+    reach = patch(layer, array, t, 0), patch(layer, array, h, 1)
+    runs, run = patch_runs(layer, array, reach, (t, h, w), (is_long, is_high, is_wide))
     load = max(patch_cycles(layer, array, inputs, runs, run), weight_cycles(layer, array, channels, tiles, wide))
     feed = max(multiply_cycles(layer, array, tiles), transform_cycles(layer, array, channels, tiles, wide))
     bits = runs * run * inputs * layer.activation_bits * array.tap_groups
     bits += weight_uses(array, tiles) * channels * wide * layer.kernel_bits
-    return Fraction(array.tap_groups * max(load, feed), channels * tiles), Fraction(bits, channels * tiles)
+    return array.tap_groups * max(load, feed), bits, channels * tiles

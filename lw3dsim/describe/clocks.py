@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lw3dsim.base.caches import kept
+from lw3dsim.base.caches import kept, once
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.address_map import DEFAULT_MAPPING
 from lw3dsim.describe.dram_standards import DRAM_PRESETS, DramStandard
@@ -38,7 +38,7 @@ class DramSystem(Value, frozen=True, kw_only=True):
         return self.channels * self.standard.banks * self.page_bursts
 
 
-class Clocks(Value, frozen=True, kw_only=True):
+class Clocks(Value, frozen=True, kw_only=True, dict=True, gc=True):
     """Durations in ticks, of which ``ticks_per_ps`` are one picosecond.
 
     ``clock_ticks`` is the clock of the DRAM. A channel moves ``burst_bytes`` in ``burst_ticks``, sustained, and never
@@ -58,7 +58,7 @@ class Clocks(Value, frozen=True, kw_only=True):
     turnaround_ticks: int = 0
     dram: DramSystem
 
-    @property
+    @once
     def burst_bytes(self) -> int:
         """Bytes of a burst, the unit of every access."""
         return self.dram.standard.burst_bytes

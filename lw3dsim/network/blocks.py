@@ -57,4 +57,6 @@ def wanted_block(moved: Iterable[Mapping[int, int]], present: int) -> int:
     ``moved`` holds, per user, its bursts by block.
     """
     users = list(moved)
-    return min(users[0], key=lambda block: (sum(bursts[block] for bursts in users), block != present, block))
+    totals = {block: sum([bursts[block] for bursts in users]) for block in users[0]}
+    least = min(totals.values())
+    return present if totals.get(present) == least else min(block for block, of in totals.items() if of == least)

@@ -350,8 +350,8 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
     def most_ticks(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> int | None:
         """See Search: it costs as much; or is slower, or no faster than one that moves no more."""
         most = self._most_ticks(candidate, tried)
-        least = max(candidate.bound_ticks, self.clocks.refreshed_ticks(candidate.bursts))
-        return most if least <= most else None
+        is_late = candidate.bound_ticks > most or self.clocks.refreshed_ticks(candidate.bursts) > most
+        return None if is_late else most
 
     def _most_ticks(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> int:
         """Return ticks above which a candidate costs as much as the best, or is not nearly as fast, or no faster.
@@ -362,11 +362,13 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
         best, bursts = self.best(tried), candidate.bursts
         if self.burst_ticks:
             return min(self._cost(best) - self.burst_ticks * bursts - candidate.own_ticks - 1, NEVER)
-        stays_near = self._ticks(best) * TOLERANCE <= self._least_ticks * (TOLERANCE + 1)
-        if stays_near and best.candidate.bursts <= bursts:
+        no_more = best.candidate.bursts <= bursts
+        if no_more and self._ticks(best) * TOLERANCE <= self._least_ticks * (TOLERANCE + 1):
             return -1
-        near = min(map(self._ticks, tried)) * (TOLERANCE + 1) // TOLERANCE
-        return min([near, *(self._ticks(run) - 1 for run in tried if run.candidate.bursts <= bursts)])
+        ticks = [self._ticks(run) for run in tried]
+        near = min(ticks) * (TOLERANCE + 1) // TOLERANCE
+        faster = [took - 1 for took, run in zip(ticks, tried, strict=True) if run.candidate.bursts <= bursts]
+        return min(near, *faster) if faster else near
 
     @once
     def _least_ticks(self) -> int:
@@ -375,10 +377,13 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
 
     def best(self, tried: Sequence[Tried[Candidate]]) -> Tried[Candidate]:
         """See Search: the cheapest; where bursts cost nothing, what moves the fewest among the nearly fastest."""
+        if len(tried) == 1:
+            return tried[0]
         if self.burst_ticks:
             return min(tried, key=self._cost)
-        fastest = min(self._ticks(run) for run in tried)
-        near = [run for run in tried if self._ticks(run) * TOLERANCE <= fastest * (TOLERANCE + 1)]
+        cycles = [run.raced.latency_cycles for run in tried]
+        most = min(cycles) * (TOLERANCE + 1)
+        near = [run for run, took in zip(tried, cycles, strict=True) if took * TOLERANCE <= most]
         return min(near, key=lambda run: run.candidate.bursts)
 
     def _ticks(self, run: Tried[Candidate]) -> int:

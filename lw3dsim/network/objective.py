@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from msgspec import structs
+
 from lw3dsim.account.area import leakage_mw
 from lw3dsim.account.dram import MOVED
 from lw3dsim.account.energy import TIMED, clocked_pj
@@ -52,25 +54,35 @@ class Figures(Value, frozen=True, kw_only=True):
     @classmethod
     def of(cls, network: Workload, unit: Unit, leakage: float | None) -> Figures:
         """Return what ``unit`` costs on a chip of ``leakage`` mW; None: energy, which takes long, counts as none."""
+        run = unit.run
         if leakage is None:
-            energy = dict.fromkeys((*MOVED, *FORMED), 0.0)
-        else:
-            energy = component_energy_pj(network, unit, leakage)
+            return cls(
+                cycles=run.latency_cycles,
+                dram_bytes=run.dram_bytes,
+                energy_pj=0.0,
+                timed_pj=0.0,
+                moved_pj=0.0,
+                opened_pj=0.0,
+                rows=run.dram.activates,
+                formed_pj=0.0,
+            )
+        energy = component_energy_pj(network, unit, leakage)
         return cls(
-            cycles=unit.run.latency_cycles,
-            dram_bytes=unit.run.dram_bytes,
+            cycles=run.latency_cycles,
+            dram_bytes=run.dram_bytes,
             energy_pj=sum(energy.values()),
             timed_pj=sum(value for name, value in energy.items() if name in TIMED),
             moved_pj=sum(energy[name] for name in MOVED),
             opened_pj=energy["dram_activate"],
-            rows=unit.run.dram.activates,
+            rows=run.dram.activates,
             formed_pj=sum(energy[name] for name in FORMED),
         )
 
     @classmethod
     def total(cls, parts: Sequence[Figures]) -> Figures:
         """Return the sums of ``parts``."""
-        return cls(**{name: sum(getattr(part, name) for part in parts) for name in names_of(cls)})
+        columns = zip(*map(structs.astuple, parts), strict=True)
+        return cls(**dict(zip(names_of(cls), map(sum, columns), strict=True)))
 
 
 class Weights(Value, frozen=True, kw_only=True):

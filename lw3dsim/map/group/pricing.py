@@ -85,8 +85,20 @@ def needs_slots(rates: Rates, aim: Aim, cycles: int) -> bool:
 @kernel
 def least_cost(rates: Rates, aim: Aim, compute: int, bursts: int) -> int:
     """Return what a mapping costs at least that computes for so many parts, and moves so many ``bursts``."""
-    moving = bursts * rates.burst * PARTS // (rates.channels * rates.cycle)
-    return cost_of(aim, max(compute, moving), compute, bursts) + aim.trees
+    return least_exposed(rates, aim, compute, bursts, 0)
+
+
+@kernel
+def least_exposed(rates: Rates, aim: Aim, compute: int, bursts: int, exposed: int) -> int:
+    """Return the same where nothing hides so many of the bursts: those that come first, or go last."""
+    moving, alone = bursts_in_parts(rates, bursts), bursts_in_parts(rates, exposed)
+    return cost_of(aim, max(compute, moving) + alone, compute, bursts) + aim.trees
+
+
+@kernel
+def bursts_in_parts(rates: Rates, bursts: int) -> int:
+    """Return the parts of a cycle in which so many bursts move."""
+    return bursts * rates.burst * PARTS // (rates.channels * rates.cycle)
 
 
 @kernel

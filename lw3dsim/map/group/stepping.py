@@ -14,8 +14,8 @@ from lw3dsim.machine.pace import FOR_DRAIN, FOR_LOAD, first_wave, wait
 from lw3dsim.machine.records import Array, Layer
 from lw3dsim.machine.waves import LAST_SORT
 from lw3dsim.map.group.bounding import chunked_cycles, in_proportion
-from lw3dsim.map.group.fitting import kept_bits, largest_up_to, most_units, some_tiles, units_of
-from lw3dsim.map.group.pricing import PARTS, least_cost
+from lw3dsim.map.group.fitting import all_positions, kept_bits, largest_up_to, most_units, some_tiles, units_of
+from lw3dsim.map.group.pricing import PARTS, least_exposed
 from lw3dsim.map.group.tiles import roomiest
 from lw3dsim.map.group.weighing import in_rings, is_parted, see_step, step_key
 
@@ -43,8 +43,11 @@ def cost_of_steps(parts: Parts, gauge: Gauge, fit: Tiles, at: int, steps: Steps,
     """Return what tile ``at`` costs at least, whose figures are filled in; ``enough`` or more where that is no more."""
     stages, floor, i, j, k = parts.stages, gauge.floor, fit.t[at], fit.h[at], fit.w[at]
     kept, bursts = kept_bits(stages, parts.t, parts.h, parts.w, i, j, k), fit.bits[at] // gauge.burst_bits
+    # The input of the first tile comes before the array works.
+    first = all_positions(parts.t, parts.h, parts.w, i, j, k, 0) * stages.channels[0] * stages.sources * stages.bits[0]
+    exposed = first // gauge.burst_bits // fit.tiles[at]
     cycles, size = fit.cycles[at], 0
-    cost = least_cost(gauge.rates, gauge.aim, cycles * PARTS, bursts)
+    cost = least_exposed(gauge.rates, gauge.aim, cycles * PARTS, bursts, exposed)
     for stage in range(len(stages.n)):
         run = stages.run[stage]
         if stage == stages.start[run]:
@@ -53,7 +56,7 @@ def cost_of_steps(parts: Parts, gauge: Gauge, fit: Tiles, at: int, steps: Steps,
             most = min(size, floor.largest[stage])
             known = floor_of_chunks(parts, floor, i, j, k, stage, most)
             cycles += max(least_of_chunks(parts, floor, i, j, k, stage, most, steps) - known, 0)
-            cost = least_cost(gauge.rates, gauge.aim, cycles * PARTS, bursts)
+            cost = least_exposed(gauge.rates, gauge.aim, cycles * PARTS, bursts, exposed)
             if cost >= enough:
                 break
     return cost

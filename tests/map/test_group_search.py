@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from lw3dsim.base import kernels
 from lw3dsim.base.caches import forget
+from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import read
 from lw3dsim.base.values import replace
 from lw3dsim.describe.accelerator_file import load_arch
@@ -180,6 +181,27 @@ def test_chunks_of_groups_that_need_all_slots_are_no_larger_than_fit_into_these(
     assert closer(Price(cycle=1.0, dram_byte=1e-6)) > 1.005
     # Where bursts have a price, chunks that fit once may save some.
     assert closer(Price(cycle=1.0, dram_byte=1e3)) < 1.0001
+
+
+def tiles_of(fits):
+    """What is known of the tiles that are listed, one after the other."""
+    columns = "t", "h", "w", "tiles", "cycles", "bits", "cost", "weights", "once", "often"
+    return list(zip(*(np.asarray(getattr(fits.tiles, name))[: fits.count].tolist() for name in columns), strict=True))
+
+
+@thorough
+@given(chains(), st.sampled_from(ARCHS), st.sampled_from(PRICES), st.floats(0, 1))
+def test_tiles_of_a_square_group_are_listed_as_if_each_was_looked_at(chain, arch, price, share):
+    group = fusable(chain, arch)
+    fits = fit_tiles(group, arch)
+    gauge = make_scales(group, fits, arch, make_clocks(arch), price).gauge(fits, 1e6)
+    every = tiles_of(candidates.listed(fits, gauge, NEVER))
+    assume(fits.is_square and every)
+    costs = sorted(tile[6] for tile in every)
+    for cut in (NEVER, costs[int(share * (len(costs) - 1))]):
+        listed, one_by_one = (tiles_of(candidates.listed(replace(fits, is_square=of), gauge, cut)) for of in (1, 0))
+        assert listed == one_by_one
+        assert all(tile in every and tile[6] <= cut for tile in listed)
 
 
 @thorough

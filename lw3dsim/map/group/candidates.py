@@ -177,7 +177,8 @@ def fit_within(of: Gathered, limits: Limits, parts: Parts) -> Fits:
 def listed(fits: Fits, gauge: Gauge, cut: int) -> Fits:
     """Return the same with all tiles that may cost no more than ``cut`` by ``gauge``."""
     tiles, _ = _room_for_tiles(len(fits.parts.stages.channels), len(fits.parts.stages.start), math.prod(fits.ways))
-    count = kernels()(list_tiles)(fits.parts, fits.ways, gauge, cut, tiles)
+    listed = kernels().room(fits.ways[1] * fits.ways[2])
+    count = kernels()(list_tiles)(fits.parts, fits.ways, gauge, fits.is_square, cut, tiles, listed)
     return replace(fits, tiles=tiles, count=count)
 
 

@@ -8,9 +8,10 @@ from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import kernel
 from lw3dsim.map.group.pricing import LEAST
 from lw3dsim.map.group.stepping import Steps, cost_of_steps
-from lw3dsim.map.group.tiles import cost_of_tile, list_tiles, whole_way
+from lw3dsim.map.group.tiles import cost_in_room, cost_of_tile, list_tiles, whole_way
 
 if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
     from lw3dsim.map.group.fitting import Parts, Tiles
     from lw3dsim.map.group.tiles import Gauge
 
@@ -20,15 +21,15 @@ MARGIN = 32
 
 @kernel
 def list_cheap_tiles(
-    parts: Parts, ways: tuple[int, int, int], gauge: Gauge, is_square: int, fit: Tiles, steps: Steps
+    parts: Parts, ways: tuple[int, int, int], gauge: Gauge, is_square: int, fit: Tiles, listed: Words, steps: Steps
 ) -> tuple[int, int]:
     """List the tiles that may cost hardly more than the cheapest does at least; return how many, and how much that is.
 
-    NEVER where no tile fits.
+    NEVER where no tile fits. ``listed`` is scratch, see list_tiles.
     """
     lowest = least_of_tiles(parts, ways, gauge, fit, is_square, NEVER, steps)
     cut = min(lowest + max(lowest, LEAST) // MARGIN, NEVER)
-    return list_tiles(parts, ways, gauge, cut, fit), cut
+    return list_tiles(parts, ways, gauge, is_square, cut, fit, listed), cut
 
 
 @kernel
@@ -57,7 +58,7 @@ def closest_of_tile(
     parts: Parts, gauge: Gauge, fit: Tiles, is_square: int, i: int, j: int, k: int, steps: Steps, enough: int
 ) -> int:
     """Return what a tile costs at least, of a square group with H and W exchanged or not; ``enough`` where no less."""
-    cost = cost_of_tile(parts, gauge, fit, 0, i, j, k, 1)
+    cost = cost_in_room(parts, gauge, fit, 0, i, j, k, enough)
     if cost >= enough or steps.kinds == 0:
         return min(cost, enough)
     cost = cost_of_steps(parts, gauge, fit, 0, steps, enough)

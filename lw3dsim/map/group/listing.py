@@ -30,7 +30,7 @@ def list_cheapest(
     First of tiles that may cost hardly more than the cheapest does at least: those that cost more are looked at where
     the cheapest of these do. None are returned where all cost more than ``enough``. ``order``, by tile, is scratch.
     """
-    many, cut = list_cheap_tiles(parts, ways, gauge, is_square, fit, Steps(room.waves, room.seen, 0))
+    many, cut = list_cheap_tiles(parts, ways, gauge, is_square, fit, order, Steps(room.waves, room.seen, 0))
     while True:
         order_tiles(fit, many, order)
         count, most = shortlist(
@@ -41,7 +41,7 @@ def list_cheapest(
         if count < 0 or most <= cut:
             return count, most
         cut = most
-        many = list_tiles(parts, ways, gauge, cut, fit)
+        many = list_tiles(parts, ways, gauge, is_square, cut, fit, order)
 
 
 @kernel

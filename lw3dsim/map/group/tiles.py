@@ -26,8 +26,13 @@ from lw3dsim.map.group.fitting import (
 from lw3dsim.map.group.pricing import PARTS, Aim, Rates, least_cost
 
 if TYPE_CHECKING:
+    from lw3dsim.base.arrays import Words
     from lw3dsim.map.group.axes import Cuts
     from lw3dsim.map.group.fitting import Parts, Tiles
+
+
+# Places of tiles that are not looked at yet, and that are not listed.
+UNKNOWN, NOWHERE = -1, -2
 
 
 class Gauge(NamedTuple):
@@ -42,10 +47,13 @@ class Gauge(NamedTuple):
 
 
 @entry
-def list_tiles(parts: Parts, ways: tuple[int, int, int], gauge: Gauge, cut: int, fit: Tiles) -> int:
+def list_tiles(
+    parts: Parts, ways: tuple[int, int, int], gauge: Gauge, is_square: int, cut: int, fit: Tiles, listed: Words
+) -> int:
     """List the tiles whose input fits and that may cost no more than ``cut``; return how many they are.
 
-    Tiles that warm up are cut finer than those that do not: they are listed where they leave more room.
+    Tiles that warm up are cut finer than those that do not: they are listed where they leave more room. ``listed``, by
+    way to cut H and W, is scratch.
     """
     t, h, w, count = parts.t, parts.h, parts.w, 0
     whole_h, whole_w = whole_way(h, ways[1]), whole_way(w, ways[2])
@@ -53,14 +61,32 @@ def list_tiles(parts: Parts, ways: tuple[int, int, int], gauge: Gauge, cut: int,
         if cut < NEVER and cost_of_tile(parts, gauge, fit, count, i, whole_h, whole_w, 0) > cut:
             continue
         for j in range(ways[1]):
+            for k in range(ways[2]):
+                listed[j * ways[2] + k] = UNKNOWN
             if cut < NEVER and cost_of_tile(parts, gauge, fit, count, i, j, whole_w, 0) > cut:
                 continue
             for k in range(ways[2]):
                 # A window slides along one axis only.
                 if t.is_kept[i] + h.is_kept[j] + w.is_kept[k] <= 1:
-                    fit.cost[count] = cost_of_tile(parts, gauge, fit, count, i, j, k, 1)
-                    count += 1 if fit.cost[count] < NEVER and fit.cost[count] <= cut else 0
+                    other = listed[k * ways[2] + j] if is_square and k < j else UNKNOWN
+                    if other == UNKNOWN:
+                        fit.cost[count] = cost_in_room(parts, gauge, fit, count, i, j, k, cut)
+                    else:
+                        exchange(fit, other, count)
+                    listed[j * ways[2] + k] = count if fit.cost[count] < NEVER and fit.cost[count] <= cut else NOWHERE
+                    count += 1 if listed[j * ways[2] + k] == count else 0
     return count
+
+
+@kernel
+def exchange(fit: Tiles, other: int, to: int) -> None:
+    """Fill in a tile of a square group, which takes what the ``other`` does, with H and W exchanged; or nowhere."""
+    if other == NOWHERE:
+        fit.cost[to] = NEVER
+        return
+    fit.t[to], fit.h[to], fit.w[to], fit.tiles[to] = fit.t[other], fit.w[other], fit.h[other], fit.tiles[other]
+    fit.cycles[to], fit.bits[to], fit.cost[to] = fit.cycles[other], fit.bits[other], fit.cost[other]
+    fit.weights[to], fit.once[to], fit.often[to] = fit.weights[other], fit.once[other], fit.often[other]
 
 
 @kernel
@@ -73,16 +99,25 @@ def whole_way(cuts: Cuts, ways: int) -> int:
 
 
 @kernel
+def cost_in_room(parts: Parts, gauge: Gauge, fit: Tiles, at: int, i: int, j: int, k: int, most: int) -> int:
+    """Return what a tile costs at least in chunks that there is room for; NEVER for none, or if that is over ``most``.
+
+    What it takes is filled in at a place.
+    """
+    # What is found fastest comes first.
+    if not is_input(parts, gauge.limits, i, j, k) or cost_of_tile(parts, gauge, fit, at, i, j, k, 0) > most:
+        return NEVER
+    return cost_of_tile(parts, gauge, fit, at, i, j, k, 1) if leaves_room(parts, gauge.limits, i, j, k) else NEVER
+
+
+@kernel
 def cost_of_tile(parts: Parts, gauge: Gauge, fit: Tiles, at: int, i: int, j: int, k: int, is_held: int) -> int:
     """Return what a tile costs at least, NEVER where it has no room; if it isn't ``is_held``, needs none.
 
     What it takes is filled in at a place.
     """
-    t, h, w = parts.t, parts.h, parts.w
-    if is_held and not may_be(parts, gauge.limits, i, j, k):
-        return NEVER
     fit.t[at], fit.h[at], fit.w[at] = i, j, k
-    fit.tiles[at] = t.tiles[i] * h.tiles[j] * w.tiles[k]
+    fit.tiles[at] = parts.t.tiles[i] * parts.h.tiles[j] * parts.w.tiles[k]
     if not bound_tile(parts, gauge.limits, gauge.floor, fit, at, is_held, gauge.slots):
         return NEVER
     return least_cost(gauge.rates, gauge.aim, fit.cycles[at] * PARTS, fit.bits[at] // gauge.burst_bits)
@@ -123,12 +158,11 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, 
 
 
 @kernel
-def may_be(parts: Parts, limits: Limits, i: int, j: int, k: int) -> bool:
-    """Return whether a tile is one to look at: its input fits and is seen; where tiles warm up, that leaves room."""
+def is_input(parts: Parts, limits: Limits, i: int, j: int, k: int) -> bool:
+    """Return whether the input of a tile is seen, and fits."""
     if parts.t.seen[i] & parts.h.seen[j] & parts.w.seen[k] == 0:
         return False
-    fits = input_bits(parts.stages, parts.t, parts.h, parts.w, i, j, k) <= limits.ifmap_bits
-    return fits and leaves_room(parts, limits, i, j, k)
+    return input_bits(parts.stages, parts.t, parts.h, parts.w, i, j, k) <= limits.ifmap_bits
 
 
 @kernel
@@ -147,12 +181,34 @@ def leaves_room(parts: Parts, limits: Limits, i: int, j: int, k: int) -> bool:
         return True
     kept = kept_bits(parts.stages, t, h, w, i, j, k)
     cold_kept = kept_bits(parts.stages, t, h, w, cold_i, cold_j, cold_k)
-    for run in range(len(parts.stages.start)):
-        for slots in (1, 2, limits.slots):
-            most = roomiest(parts, limits, kept, i, j, k, run, slots)
-            if most > roomiest(parts, limits, cold_kept, cold_i, cold_j, cold_k, run, slots):
-                return True
+    last = len(parts.stages.start) - 1
+    for run in range(last + 1):
+        most = most_inside(parts, limits, kept, i, j, k, run)
+        cold_most = most_inside(parts, limits, cold_kept, cold_i, cold_j, cold_k, run)
+        if run < last and is_larger(parts, run, most, cold_most):
+            return True
+        if run == last:
+            for slots in (1, 2, limits.slots):
+                own, cold_own = (
+                    min(most, most_stored(parts, limits, i, j, k, slots)),
+                    min(cold_most, most_stored(parts, limits, cold_i, cold_j, cold_k, slots)),
+                )
+                if is_larger(parts, run, own, cold_own):
+                    return True
     return False
+
+
+@kernel
+def is_larger(parts: Parts, run: int, most: int, other: int) -> bool:
+    """Return whether the largest chunk of a run of so many channels is larger than of as many as the ``other``."""
+    return most > other and size_up_to(parts, run, most) > size_up_to(parts, run, other)
+
+
+@kernel
+def size_up_to(parts: Parts, run: int, most: int) -> int:
+    """Return the channels of the largest chunk of a run of at most so many; 0 for none."""
+    place = largest_up_to(parts.chunks, run, most)
+    return parts.chunks.size[place] if place >= 0 else 0
 
 
 @kernel
@@ -161,22 +217,35 @@ def roomiest(parts: Parts, limits: Limits, kept: int, i: int, j: int, k: int, ru
 
     Whatever runs, intermediate tensors have ``kept`` bits. Chunks of the output fit so often as there are ``slots``.
     """
+    most = most_inside(parts, limits, kept, i, j, k, run)
+    if run == len(parts.stages.start) - 1:
+        most = min(most, most_stored(parts, limits, i, j, k, slots))
+    return size_up_to(parts, run, most)
+
+
+@kernel
+def most_inside(parts: Parts, limits: Limits, kept: int, i: int, j: int, k: int, run: int) -> int:
+    """Return the most channels of a chunk of a run that a tile has room for beside what is kept; 0 for none."""
     stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
     left = limits.intermediate_bits - kept - ends_bits(stages, t, h, w, i, j, k, run)
     if left < 0:
         return 0
-    most = most_of_slices(stages, t, h, w, i, j, k, run, limits.ifmap_bits)
-    each = inside_bits(stages, t, h, w, i, j, k, run)
-    if each:
-        most = min(most, left // each)
-    if run == len(stages.start) - 1:
-        last, tiles = len(stages.n), t.tiles[i] * h.tiles[j] * w.tiles[k]
-        out = new_positions(t, h, w, i, j, k, last) * stages.bits[last]
-        if tiles == 1 and out * stages.channels[last] <= limits.output_bits:
-            slots = 1
-        most = min(most, limits.output_bits // slots // max(out, 1))
-    place = largest_up_to(parts.chunks, run, most)
-    return parts.chunks.size[place] if place >= 0 else 0
+    most, each = (
+        most_of_slices(stages, t, h, w, i, j, k, run, limits.ifmap_bits),
+        inside_bits(stages, t, h, w, i, j, k, run),
+    )
+    return min(most, left // each) if each else most
+
+
+@kernel
+def most_stored(parts: Parts, limits: Limits, i: int, j: int, k: int, slots: int) -> int:
+    """Return the most channels of a chunk of the output of a tile that fits so often as there are ``slots``."""
+    t, h, w, last = parts.t, parts.h, parts.w, len(parts.stages.n)
+    out = new_positions(t, h, w, i, j, k, last) * parts.stages.bits[last]
+    if t.tiles[i] * h.tiles[j] * w.tiles[k] == 1 and out * parts.stages.channels[last] <= limits.output_bits:
+        # A single store needs no second slot.
+        return limits.output_bits // max(out, 1)
+    return limits.output_bits // slots // max(out, 1)
 
 
 @kernel

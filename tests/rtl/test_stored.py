@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 from core_blocks import drawn_block_group
 from cores import MACHINES, differences
@@ -19,8 +17,7 @@ from lw3dsim.schedule.work import GroupWork
 @pytest.mark.parametrize("name", MACHINES)
 def test_a_core_stores_what_none_of_the_layers_reads(core_of, name, keeps):
     arch, core, bench = core_of(name)
-    drawn = (drawn_block_group(name, seed, arch, stores=True) for seed in itertools.count(int(keeps), 2))
-    found = next(one for one in drawn if any(not users(one.group, tensor) for tensor in one.group.stored))
+    found = drawn_block_group(name, int(keeps), arch, stores=True, wanted=stores_what_none_reads)
     assert (found.mapping.kept != "none") == keeps
     assert not differences(found, core, bench)
 
@@ -36,21 +33,22 @@ def test_a_core_runs_branches_that_begin_with_one_tensor(core_of, name, seed):
 @pytest.mark.parametrize("name", MACHINES)
 def test_a_core_adds_a_tensor_twice(core_of, name, keeps):
     arch, core, bench = core_of(name)
-    drawn = (drawn_block_group(name, seed, arch) for seed in itertools.count(int(keeps), 2))
-    found = next(
-        one for one in drawn if any(is_added_twice(one.group, tensor) for tensor in range(len(one.group.stages)))
-    )
-    assert not differences(found, core, bench)
+    assert not differences(drawn_block_group(name, int(keeps), arch, wanted=adds_a_tensor_twice), core, bench)
 
 
-def is_added_twice(group, tensor):
-    """Whether several stages add a tensor, and none reads it."""
-    return len(users(group, tensor)) > 1 and leader(group, tensor) is None
+def stores_what_none_reads(group):
+    return any(not users(group, tensor) for tensor in group.stored)
+
+
+def adds_a_tensor_twice(group):
+    """Whether several stages add a tensor that none reads."""
+    tensors = range(len(group.stages))
+    return any(len(users(group, tensor)) > 1 and leader(group, tensor) is None for tensor in tensors)
 
 
 def test_groups_that_store_what_none_of_their_layers_reads_are_what_a_core_does():
     prepared = prepare(make_request("x3d_s", Options(arch="edge_base", fusion="auto", objective="dram_bytes")))
     units = [unit for unit in map_prepared(prepared) if any("shortcut" in layer.name for layer in unit.layers)]
     groups = [unit for unit in units if isinstance(unit.run.work, GroupWork)]
-    assert any(not users(one.run.work.group, tensor) for one in groups for tensor in one.run.work.group.stored)
+    assert any(stores_what_none_reads(one.run.work.group) for one in groups)
     assert not any(refusal(unit, prepared.design) for unit in groups)

@@ -133,10 +133,11 @@ def drawn_fan(draw):
     return chain.layers, chain.shapes
 
 
-def drawn_block_group(name, seed, arch, *, stores=False, fans=False):
+def drawn_block_group(name, seed, arch, *, stores=False, fans=False, wanted=lambda _: True):
     """Return a group with sums and products of tensors on chip, on tensors that are drawn; half of them keep halos.
 
-    With ``stores`` it has several outputs; if it ``fans`` out, those of branches that begin with one tensor.
+    With ``stores`` it has several outputs; if it ``fans`` out, those of branches that begin with one tensor. Others
+    are drawn until one is as ``wanted``.
     """
     draw, keeps = random.Random(seed), seed % 2 == 1  # noqa: S311
     while True:
@@ -144,6 +145,8 @@ def drawn_block_group(name, seed, arch, *, stores=False, fans=False):
         problems = tuple(drawn_problem(name, layer, shape, arch) for layer, shape in zip(layers, shapes, strict=True))
         group = group_of(layers, problems)
         group = storing(draw, group) if stores else group
+        if not wanted(group):
+            continue
         mapping = drawn_mapping(draw, group, arch, keeps=keeps)
         if not is_seen(mapping.axes(group)) or (keeps and not any(rings(group, mapping))):
             continue

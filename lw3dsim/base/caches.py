@@ -34,9 +34,16 @@ def forget() -> None:
 
 
 @contextmanager
-def lent(free: list[Value], make: Callable[[], Value]) -> Iterator[Value]:
-    """Lend what is ``free``, or else made, and free again afterwards: what is in it then is written over later."""
-    one = free.pop() if free else make()
+def lent(
+    free: list[Value], make: Callable[[], Value], suits: Callable[[Value], bool] = lambda _: True
+) -> Iterator[Value]:
+    """Lend what is ``free``, if it ``suits``, or else made, and free again afterwards: it is written over later.
+
+    What does not suit is dropped.
+    """
+    one = free.pop() if free else None
+    if one is None or not suits(one):
+        one = make()
     try:
         yield one
     finally:

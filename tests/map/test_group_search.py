@@ -194,7 +194,7 @@ def tiles_of(fits):
 def test_tiles_of_a_square_group_are_listed_as_if_each_was_looked_at(chain, arch, price, share):
     group = fusable(chain, arch)
     fits = fit_tiles(group, arch)
-    gauge = make_scales(group, fits, arch, make_clocks(arch), price).gauge(fits, 1e6)
+    gauge = search.Weighed.of(make_scales(group, fits, arch, make_clocks(arch), price), 1e6).gauge(fits)
     every = tiles_of(candidates.listed(fits, gauge, NEVER))
     assume(fits.is_square and every)
     costs = sorted(tile[6] for tile in every)
@@ -202,6 +202,32 @@ def test_tiles_of_a_square_group_are_listed_as_if_each_was_looked_at(chain, arch
         listed, one_by_one = (tiles_of(candidates.listed(replace(fits, is_square=of), gauge, cut)) for of in (1, 0))
         assert listed == one_by_one
         assert all(tile in every and tile[6] <= cut for tile in listed)
+
+
+@settings(thorough, max_examples=30)
+@given(
+    st.lists(chains(), min_size=1, max_size=3), st.sampled_from(ARCHS), st.sampled_from(PRICES), st.integers(1, 6),
+    st.floats(0.5, 2.0),
+)  # fmt: skip
+def test_a_search_finds_in_room_that_others_have_used_what_it_finds_in_its_own(several, arch, price, keep, share):
+    groups, clocks = [fusable(chain, arch) for chain in several], make_clocks(arch)
+
+    def find(group, enough=np.inf):
+        try:
+            return search.search_group(group, arch, clocks, price, keep=keep, enough=enough)
+        except MappingError:
+            return None
+
+    forget()
+    of_all = [find(group) for group in [*groups, *reversed(groups)]]
+    assert of_all == of_all[::-1]
+    for group, found in zip(groups, of_all, strict=False):
+        forget()
+        assert find(group) == found
+        if found:
+            # None, or those that are the best of all.
+            cost = price.of(found[0].cycles, found[0].dram_bytes)
+            assert find(group, cost * share) in ([], found)
 
 
 @thorough

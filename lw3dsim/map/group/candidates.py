@@ -185,12 +185,15 @@ def listed(fits: Fits, gauge: Gauge, cut: int) -> Fits:
 def lent_tiles(fits: Fits) -> AbstractContextManager[tuple[Tiles, Words]]:
     """Lend room for all tiles of a group, and for their order."""
     size, tensors, runs = math.prod(fits.ways), len(fits.parts.stages.channels), len(fits.parts.stages.start)
-    room = (1 << (size - 1).bit_length()) + 8
-    return lent(_free_tiles(tensors, runs, room, kernels()), lambda: _room_for_tiles(tensors, runs, room))
+    return lent(
+        _free_tiles(tensors, runs, kernels()),
+        lambda: _room_for_tiles(tensors, runs, 1 << (size - 1).bit_length()),
+        lambda room: len(room[1]) >= size,
+    )
 
 
 @kept(64)
-def _free_tiles(tensors: int, runs: int, size: int, work: Kernels) -> list[tuple[Tiles, Words]]:  # noqa: ARG001
+def _free_tiles(tensors: int, runs: int, work: Kernels) -> list[tuple[Tiles, Words]]:  # noqa: ARG001
     """Return what of such room nobody uses now."""
     return []
 

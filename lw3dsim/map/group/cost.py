@@ -208,7 +208,7 @@ def _order(group: Group, stage: int, arch: Accelerator) -> Order:
 def lying_of(group: Group, fits: Fits, clocks: Clocks, lies: tuple[Blocks, ...] | None = None) -> Lying:
     """Return how the tensors of a group in DRAM lie: in the best of their blocks, or of these, where any are given."""
     work, h, w, chunks, blocks = kernels(), fits.parts.h, fits.parts.w, fits.parts.chunks, lies or group.all_blocks
-    sizes = tuple(map(int, chunks.size[int(chunks.begin[-2]) : int(chunks.begin[-1])]))
+    sizes = tuple(np.asarray(chunks.size[int(chunks.begin[-2]) : int(chunks.begin[-1])]).tolist())
     sent = _sent(_tensors(group, clocks.burst_bytes, sizes, blocks), len(group.stored), work)
     every = len(w.tile) * (len(sent.tensor) + len(sizes) + len(sent.stored))
     packed = len(h.tile) if min(map(min, blocks)) < 0 else 0

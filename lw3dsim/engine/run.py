@@ -73,13 +73,14 @@ def run_fast(job: Job, memory: Memory, jump: bool) -> Ran:
 
 
 def run_within(most: int, job: Job, memory: Memory, jump: bool) -> Ran:
-    """Run as :func:`run_fast`, on contiguous arrays; give up once the job is sure to take more than ``most`` ticks."""
+    """Run as :func:`run_fast`, all on contiguous arrays; give up once the job surely takes more than ``most`` ticks."""
     trace = empty_trace(job)
     if memory.model != REORDERING and kernels().is_native:
         return Ran(trace, memory, run_compiled(job, memory, trace, COMPILED if jump else NO_JUMPS, most))
     if memory.model == PLAIN and jump and len(job.kind) >= INTERPRETED.steps:
         return Ran(trace, memory, run_interpreted(job, memory, trace, INTERPRETED))
-    return one_by_one(fast_engine.run, job, memory)
+    ran = one_by_one(fast_engine.run, job, memory)
+    return ran._replace(trace=as_arrays(ran.trace))
 
 
 def run_simpy(job: Job, memory: Memory, jump: bool) -> Ran:  # noqa: ARG001  # the reference places every step
@@ -191,4 +192,4 @@ def one_by_one(run: Callable[[Job, Memory, Trace], None], job: Job, memory: Memo
     """Place every step, on lists, which CPython is fastest on."""
     job, memory, trace = as_lists(job), as_lists(memory), as_lists(empty_trace(job))
     run(job, memory, trace)
-    return Ran(as_arrays(trace), memory, len(job.kind))
+    return Ran(trace, memory, len(job.kind))

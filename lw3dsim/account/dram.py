@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lw3dsim.base.caches import kept
 from lw3dsim.dram.power import DramCounts, dram_energy
 
 if TYPE_CHECKING:
@@ -50,16 +51,22 @@ def dram_energy_pj(dram: DramSystem, counts: DramCounts) -> dict[str, float]:
 
 def moved_shares(dram: DramSystem, component: str, events: Events) -> dict[str, float]:
     """Return what the streams contribute to a component of MOVED: bytes, weighted where reads and writes differ."""
-    standard = dram.standard
-    read, write = {
-        "dram_activate": (1.0, 1.0),
-        "dram_read": (1.0, 0.0),
-        "dram_write": (0.0, 1.0),
-        "dram_io": (standard.io_read_pj_per_bit, standard.io_write_pj_per_bit),
-    }[component]
+    read, write = _weights(dram)[component]
     shares = {
         "ifmap": read * events.dram_ifmap_bytes,
         "weight": read * events.dram_weight_bytes,
         "ofmap": write * events.dram_ofmap_bytes,
     }
     return {name: share for name, share in shares.items() if share}
+
+
+@kept(256)
+def _weights(dram: DramSystem) -> dict[str, tuple[float, float]]:
+    """Return by component what a byte that is read, and one that is written, weighs."""
+    standard = dram.standard
+    return {
+        "dram_activate": (1.0, 1.0),
+        "dram_read": (1.0, 0.0),
+        "dram_write": (0.0, 1.0),
+        "dram_io": (standard.io_read_pj_per_bit, standard.io_write_pj_per_bit),
+    }

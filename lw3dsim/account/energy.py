@@ -203,7 +203,9 @@ def _onchip(
 def _shared(value: float, weights: Mapping[str, float]) -> Causes:
     """Split ``value`` in proportion to ``weights``."""
     total = sum(weights.values())
-    return {name: value * weight / total if total else 0.0 for name, weight in weights.items()}
+    if not total:
+        return dict.fromkeys(weights, 0.0)
+    return {name: value * weight / total for name, weight in weights.items()}
 
 
 def _clock_pj(stages: Sequence[Stage], cycles_by_cause: Mapping[str, int], arch: Accelerator) -> Causes:
@@ -280,14 +282,7 @@ def _sram_pj(events: Events, arch: Accelerator) -> dict[str, Causes]:
 
     A word of an intermediate tensor is found, or placed, besides.
     """
-    memory, sizes, (found, placed) = buffers(arch), arch.buffers, kept_word_pj(arch)
-    read, write = (
-        {
-            name: getattr(one, f"{kind}_pj_per_byte") * getattr(sizes, f"{name}_port_bytes")
-            for name, one in memory.items()
-        }
-        for kind in ("read", "write")
-    )
+    (read, write), (found, placed) = _word_pj(arch), kept_word_pj(arch)
     return {
         "ifmap_sram": {
             "dma": events.ifmap_write_words * write["ifmap"],
@@ -305,6 +300,15 @@ def _sram_pj(events: Events, arch: Accelerator) -> dict[str, Causes]:
             "intermediate_writes": events.intermediate_write_words * (write["ofmap"] + placed),
         },
     }
+
+
+@kept(1024)
+def _word_pj(arch: Accelerator) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the pJ of a word that is read, and of one that is written, by buffer."""
+    memory = buffers(arch)
+    wide = {name: getattr(arch.buffers, f"{name}_port_bytes") for name in memory}
+    read = {name: one.read_pj_per_byte * wide[name] for name, one in memory.items()}
+    return read, {name: one.write_pj_per_byte * wide[name] for name, one in memory.items()}
 
 
 def _logic_pj(problem: Problem, events: Events, arch: Accelerator, sparsity: Sparsity) -> dict[str, float]:

@@ -57,6 +57,9 @@ _PORTED = (
 )  # fmt: skip
 
 
+# Spent evenly over all of the time.
+_CONSTANT = {*TIMED, "clock"}
+
 # Those that kinds of steps count as they are.
 _COUNTED = sorted({*_DRIVERS.values()} - {"collected", "ported_bits"})
 
@@ -119,10 +122,12 @@ def layer_profile(activity: Activity, energy: Mapping[str, Causes], latency_ps: 
     driven: list[tuple[str, float]] = []
     constant = 0.0
     for component, causes in energy.items():
-        for cause, value in causes.items():
-            if component in TIMED or component == "clock":
+        if component in _CONSTANT:
+            for value in causes.values():
                 constant += value
-            elif cause in moved:
+            continue
+        for cause, value in causes.items():
+            if cause in moved:
                 moved[cause] += value
             elif cause == "dma":
                 moved[component.removesuffix("_sram")] += value

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast, get_args, get_
 
 import numpy as np
 
-from lw3dsim.base.arrays import as_arrays, as_lists
+from lw3dsim.base.arrays import INT64, as_arrays, as_lists
 from lw3dsim.base.native import extension
 from lw3dsim.base.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from lw3dsim.base.arrays import Ints, Table, Words
 
@@ -94,7 +94,7 @@ class Kernels(Value, frozen=True):
     def words(self, values: Sequence[int] | Ints) -> Words:
         """Return words of these values."""
         if self.is_native:
-            return np.array(values, dtype=np.int64)
+            return np.array(values, INT64)
         words: list[int] = np.asarray(values, dtype=np.int64).tolist()
         return words
 
@@ -102,25 +102,23 @@ class Kernels(Value, frozen=True):
         """Return words of each of ``columns``: of one block, which takes less time."""
         if not self.is_native:
             return [self.words(column) for column in columns]
-        block = np.array([value for column in columns for value in column], dtype=np.int64)
-        ends = itertools.accumulate(map(len, columns), initial=0)
-        return [block[begin:end] for begin, end in itertools.pairwise(ends)]
+        block = np.array([*itertools.chain.from_iterable(columns)], INT64)
+        return _cut(block, map(len, columns))
 
     def empty(self, size: int) -> Words:
         """Return ``size`` words of 0."""
-        return np.zeros(size, dtype=np.int64) if self.is_native else [0] * size
+        return np.zeros(size, INT64) if self.is_native else [0] * size
 
     def room(self, size: int) -> Words:
         """Return ``size`` words of anything, to be filled: large ones take no memory before."""
-        return np.empty(size, dtype=np.int64) if self.is_native else [0] * size
+        return np.empty(size, INT64) if self.is_native else [0] * size
 
     def carved(self, sizes: Sequence[int], *, is_empty: bool = False) -> list[Words]:
         """Return words of each of ``sizes``, of anything or, ``is_empty``, 0: of one block, which takes less time."""
         if not self.is_native:
             return [[0] * size for size in sizes]
-        make, ends = np.zeros if is_empty else np.empty, list(itertools.accumulate(sizes, initial=0))
-        block = make(sum(sizes), dtype=np.int64)
-        return [block[begin:end] for begin, end in itertools.pairwise(ends)]
+        make = np.zeros if is_empty else np.empty
+        return _cut(make(sum(sizes), INT64), sizes)
 
     def joined(self, parts: Sequence[Ints]) -> Words:
         """Return the words of arrays behind each other."""
@@ -129,19 +127,19 @@ class Kernels(Value, frozen=True):
     def rooms(self, table: type[Table], size: int) -> Table:
         """Return a ``table`` of words alone, ``size`` of anything in each of its columns."""
         if self.is_native:
-            return _columns(table, np.empty(len(table._fields) * size, dtype=np.int64), size)
+            return _columns(table, np.empty(len(table._fields) * size, INT64), size)
         return self.columns(table, size)
 
     def columns(self, table: type[Table], size: int) -> Table:
         """Return a ``table`` of words alone, ``size`` of 0 in each of its columns."""
         if self.is_native:
-            return _columns(table, np.zeros(len(table._fields) * size, dtype=np.int64), size)
+            return _columns(table, np.zeros(len(table._fields) * size, INT64), size)
         return table._make([0] * size for _ in table._fields)
 
     def sheet(self, table: type[Table], size: int) -> Table:
         """Return the same in one piece, which takes less time: for kernels alone, ``table._make(it)`` for others."""
         if self.is_native:
-            return cast("Table", np.zeros((len(table._fields), size), dtype=np.int64))
+            return cast("Table", np.zeros((len(table._fields), size), INT64))
         return self.columns(table, size)
 
     def sized(self, table: type[Table], sizes: Sequence[int]) -> Table:
@@ -151,6 +149,16 @@ class Kernels(Value, frozen=True):
             words[0] = sizes
             return cast("Table", words)
         return table._make([list(sizes), *([0] * len(sizes) for _ in table._fields[1:])])
+
+
+def _cut(block: Ints, sizes: Iterable[int]) -> list[Words]:
+    """Return the words of a ``block``, so many after so many."""
+    parts: list[Words] = []
+    end = 0
+    for size in sizes:
+        begin, end = end, end + size
+        parts.append(block[begin:end])
+    return parts
 
 
 def _columns(table: type[Table], words: Ints, size: int) -> Table:

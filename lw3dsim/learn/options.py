@@ -12,7 +12,6 @@ from lw3dsim.arguments import (
     as_optional_path,
     as_path,
     as_path_or,
-    as_sizes,
     as_truth,
     as_word,
     check_callback,
@@ -20,16 +19,16 @@ from lw3dsim.arguments import (
 )
 from lw3dsim.base.parameters import Parameters, parameter
 from lw3dsim.errors import ArgumentError
-from lw3dsim.network.request import MAX_SEED, Design, as_arrays, as_transform
+from lw3dsim.network.request import MAX_SEED, Design, as_arrays
+from lw3dsim.network.shaped import Shaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import ArrayLike
 
-    from lw3dsim.arguments import PathArgument, SizeArgument
+    from lw3dsim.arguments import PathArgument
     from lw3dsim.describe.workload import Workload
-    from lw3dsim.transform.passes import TransformArgument
 
 MOVING_DIGITS = "moving_digits"
 SCHEDULES = ("cosine", "step")
@@ -114,25 +113,9 @@ class Data(Parameters):
     )
 
 
-class TrainingOptions(Data):
+class TrainingOptions(Shaped, Data):
     """How a network is trained, and where that is kept."""
 
-    transform: TransformArgument = parameter(
-        as_transform,
-        "Passes to apply, comma-separated; see `lw3dsim list`.",
-        default=None,
-        kw_only=False,
-        values="LIST",
-        in_python='Or a list; each as text with its arguments, "fsb:alpha=0.5", or lw3dsim.transform.Fsb(alpha=0.5).',
-    )
-    input_size: SizeArgument = parameter(
-        as_sizes,
-        "Frames, height and width of the clip.",
-        default=None,
-        values="TxHxW",
-        in_python="As text or three integers, or by the name of an input; for a workload by name or file.",
-        option="--input",
-    )
     out: PathArgument = parameter(
         partial(as_path, what="a folder"),
         "Keep checkpoint, weights and curves here.",

@@ -17,12 +17,12 @@ from lw3dsim.arguments import (
     as_optional_path,
     as_overrides,
     as_path_or,
-    as_sizes,
     as_truth,
     as_word,
 )
 from lw3dsim.base.parameters import Parameters, checked_values, declared_by, parameter
 from lw3dsim.errors import ArgumentError
+from lw3dsim.network.shaped import Shaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,13 +30,12 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from torch import nn
 
-    from lw3dsim.arguments import DimsArgument, OverridesArgument, PathArgument, Size, SizeArgument
+    from lw3dsim.arguments import DimsArgument, OverridesArgument, PathArgument, Size
     from lw3dsim.arithmetic.arrays import Arrays
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.weights import Weighted
     from lw3dsim.describe.workload import StreamState, Workload
     from lw3dsim.network.objective import Objective
-    from lw3dsim.transform.passes import TransformArgument
     from lw3dsim.transform.passing import Pass
 
 DEFAULT_ARCH = "edge_base"
@@ -57,13 +56,6 @@ WEIGHTS = ("file", "random")
 
 def _whole(low: int, high: int) -> Callable[[str, object], int | None]:
     return lambda name, value: as_optional_integer(name, value, low, high)
-
-
-def as_transform(name: str, value: object) -> tuple[Pass, ...]:
-    """Return passes; see :func:`lw3dsim.transform.passes.as_passes`."""
-    from lw3dsim.transform.passes import as_passes
-
-    return as_passes(name, value)
 
 
 def _algorithm(name: str, value: object) -> str:
@@ -161,8 +153,8 @@ class Examples(Parameters):
     )
 
 
-class Design(Parameters):
-    """The machine that it is run on, and how its mappings are chosen."""
+class Machine(Parameters):
+    """The machine that it is run on."""
 
     arch: PathArgument | Accelerator = parameter(
         _arch,
@@ -172,14 +164,11 @@ class Design(Parameters):
         values="NAME|FILE",
         in_python="A name, a file, or what load_arch returns.",
     )
-    transform: TransformArgument = parameter(
-        as_transform,
-        "Passes to apply, comma-separated; see `lw3dsim list`.",
-        default=None,
-        kw_only=False,
-        values="LIST",
-        in_python='Or a list; each as text with its arguments, "fsb:alpha=0.5", or lw3dsim.transform.Fsb(alpha=0.5).',
-    )
+
+
+class Design(Shaped, Machine):
+    """The machine that it is run on, and how its mappings are chosen."""
+
     algorithm: str = parameter(_algorithm, "direct, hfa, winograd3d, nested or auto.", default="direct", kw_only=False)
     m1: int | None = parameter(
         _whole(1, MAX_TILE),
@@ -196,14 +185,6 @@ class Design(Parameters):
         kw_only=False,
         values=f"1..{MAX_TILE}",
         in_python=f"1 to {MAX_TILE} outputs along each side; by default the accelerator's.",
-    )
-    input_size: SizeArgument = parameter(
-        as_sizes,
-        "Frames, height and width of the clip.",
-        default=None,
-        values="TxHxW",
-        in_python="As text or three integers, or by the name of an input; for a workload by name or file.",
-        option="--input",
     )
     classes: int | None = parameter(
         _whole(1, MAX_CLASSES),

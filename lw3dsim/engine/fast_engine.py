@@ -70,15 +70,15 @@ def initial_state(job: Job) -> State:
 def advance(job: Job, memory: Memory, trace: Trace, state: State, stop: int, most: int) -> State:
     """Go on from ``state``, until ``stop`` steps are placed or everything is stored; return how far that is.
 
-    Give up once the steps that are left, one right after the other, or the bursts that are, at the peak rate, end after
-    ``most`` ticks.
+    Give up once the steps that are left, one right after the other and the last store behind them, or the bursts that
+    are, at the peak rate, end after ``most`` ticks.
     """
     ifmap, weight, ofmap = job.ifmap, job.weight, job.ofmap
     ifmaps, ifmap_free = state.ifmap
     weights, weight_free = state.weight
     stores, ofmap_free = state.ofmap
     opened, step, free, pauses = state.opened, state.steps, state.free, state.pauses
-    left, counted = 0 if most == NEVER else computing_ticks(job, step, len(job.kind)), step
+    left, counted = 0 if most == NEVER else computing_ticks(job, step, len(job.kind)) + ending_ticks(job, memory), step
     bursts = 0 if most == NEVER else bursts_left(job, memory, state)
     while stores < len(ofmap.box) and step < stop:
         opened, step = place_steps(job, trace, ifmaps, weights, stores, opened, step, pauses)
@@ -139,6 +139,15 @@ def computing_ticks(job: Job, first: int, end: int) -> int:
         if job.lead[kind] >= 0:
             ticks += job.lead[kind] + job.entry[kind]
     return ticks
+
+
+@kernel
+def ending_ticks(job: Job, memory: Memory) -> int:
+    """Return what comes behind the last step at least: its drain, and the store of a tile that waits for that."""
+    last, tile = len(job.kind) - 1, len(job.ofmap.box) - 1
+    if tile < 0 or job.ofmap.after[tile] < last:
+        return 0
+    return job.drain[job.kind[last]] + least_ticks(memory, memory.box_bursts[job.ofmap.box[tile]])
 
 
 @kernel

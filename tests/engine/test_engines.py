@@ -229,6 +229,20 @@ def test_a_run_is_given_up_before_dram_moves_what_it_cannot_move_in_time():
     assert advanced(job, memory_of(at_once, boxes), least).ifmap.ready > [0]
 
 
+def test_a_run_is_given_up_before_a_last_store_that_ends_too_late():
+    none, first, one = np.array([-1]), np.array([0]), np.array([1])
+    load = apart(first=first, box=np.array([0]), after=none, gate=none)
+    store = apart(first=first, box=np.array([1]), after=first, gate=none)
+    # DRAM has long moved what is left when the step has drained.
+    drain = one * 10**6
+    job = Job(np.array([0]), one * 0, one * 0, one * 0, one, one, drain, one * 0, load, load, store, setup=0, cycle=1)
+    boxes, at_once = [[(0, 10)], [(64, 30)]], clocks("plain")
+    whole = advanced(job, memory_of(at_once, boxes), NEVER)
+    given_up = advanced(job, memory_of(at_once, boxes), whole.finish - 1)
+    assert given_up.drained == whole.drained
+    assert given_up.ofmap.grant == [0]
+
+
 def advanced(job, memory, most):
     """The trace of a run that may take ``most`` ticks."""
     job, memory, trace = as_lists(job), as_lists(memory), as_lists(empty_trace(job))

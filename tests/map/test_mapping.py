@@ -34,7 +34,16 @@ from lw3dsim.map.layer.ranking import INFINITE
 from lw3dsim.map.layer.room import ifmap_bits, ofmap_bits
 from lw3dsim.map.layer.search import search
 from lw3dsim.map.layer.sums import weight_bits
-from lw3dsim.map.layer.tiling import Task, Tiling, input_bursts, input_repeats, output_bursts, total_steps, weight_loads
+from lw3dsim.map.layer.tiling import (
+    Task,
+    Tiling,
+    input_bursts,
+    input_repeats,
+    line_of,
+    output_bursts,
+    total_steps,
+    weight_loads,
+)
 from lw3dsim.network.layers import laid
 from lw3dsim.schedule.build import build_schedule, draft_layer
 from lw3dsim.schedule.dma import Activations, runs_of
@@ -175,10 +184,11 @@ def test_predicted_traffic_is_that_of_the_schedule(problem, data):
     if total_steps(layer, choices, at) > 20_000:
         return
     schedule = build_schedule(problem, mapping, ARCH, CLOCKS)
-    loads = input_repeats(layer, choices, at, order) * input_bursts(layer, choices, at)
+    line = line_of(layer, choices, at)
+    loads = input_repeats(layer, choices, at, order) * input_bursts(choices, line, at)
     assert schedule.bursts(schedule.ifmap).sum() == loads
     assert schedule.bursts(schedule.weight).sum() == weight_loads(layer, choices, at, order)
-    assert schedule.bursts(schedule.ofmap).sum() == output_bursts(layer, choices, at)
+    assert schedule.bursts(schedule.ofmap).sum() == output_bursts(choices, line, at)
     assert schedule.steps == total_steps(layer, choices, at)
 
 

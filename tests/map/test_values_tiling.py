@@ -50,6 +50,7 @@ from lw3dsim.map.layer.tiling import (
     input_bursts,
     input_repeats,
     least_row,
+    line_of,
     output_bursts,
     row_visits,
     weight_loads,
@@ -132,15 +133,15 @@ def test_channels_of_a_part_of_a_block_are_apart_at_every_pixel():
     wide = machine("dram.channel_block=64")
     narrow_out = task_of(conv(1, 64, (1, 2, 2), (1, 1, 1), wide), ([32], [1], [1], [2], [2]), wide)
     assert (narrow_out.choices.n.out_blocks, narrow_out.choices.n.out_columns) == ([0], [2])
-    assert output_bursts(narrow_out.layer, narrow_out.choices, ONE) == 2 * 2 * 2
+    assert output_bursts(narrow_out.choices, line_of(narrow_out.layer, narrow_out.choices, ONE), ONE) == 2 * 2 * 2
     narrow_in = task_of(conv(64, 1, (1, 2, 2), (1, 1, 1), wide), ([1], [32], [1], [2], [2]), wide)
     assert (narrow_in.choices.c.in_blocks, narrow_in.choices.c.in_columns) == ([0], [2])
-    assert input_bursts(narrow_in.layer, narrow_in.choices, ONE) == 2 * 2 * 2
+    assert input_bursts(narrow_in.choices, line_of(narrow_in.layer, narrow_in.choices, ONE), ONE) == 2 * 2 * 2
     # Of 48 by 48: two bursts of whole blocks, then one of two.
     both = task_of(conv(1, 96, (1, 2, 2), (1, 1, 1), wide), ([64], [1], [1], [2], [2]), wide)
     assert (both.choices.n.out_blocks, both.choices.n.out_columns) == ([1], [1])
     # A row of a whole block is 4 bursts, of a part of one 2.
-    assert output_bursts(both.layer, both.choices, ONE) == 2 * (4 + 2)
+    assert output_bursts(both.choices, line_of(both.layer, both.choices, ONE), ONE) == 2 * (4 + 2)
 
 
 def test_channels_of_groups_lie_behind_each_other():

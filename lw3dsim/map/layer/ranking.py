@@ -28,6 +28,7 @@ from lw3dsim.map.layer.tiling import (
     input_repeats,
     least_input_bursts,
     least_row,
+    line_of,
     output_bursts,
     row_visits,
     total_steps,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.layer.busy import Share, Spread
     from lw3dsim.map.layer.compute import Costed
     from lw3dsim.map.layer.room import Strip
-    from lw3dsim.map.layer.tiling import Task
+    from lw3dsim.map.layer.tiling import Line, Task
 
 # More than any time or any number of bursts.
 INFINITE = 1 << 62
@@ -131,11 +132,11 @@ def rank(task: Task, aim: Aim, costed: Costed, kept: Kept) -> None:
                     busy = busy_ticks(task, share, at, spread)
                     if not may_win(task, at, row, busy, aim, kept):
                         continue
-                    strip = strip_of(task, at)
+                    strip, line = strip_of(task, at), line_of(task.layer, choices, at)
                     for w in range(len(choices.w.size)):
                         if tiles_fit(task, strip, w):
                             at = Tiling(n, c, t, h, w)
-                            offer(task, strip, at, busy, share.pixels * task.times.cycle, aim, costed, kept)
+                            offer(task, strip, line, at, busy, share.pixels * task.times.cycle, aim, costed, kept)
 
 
 @kernel
@@ -156,18 +157,21 @@ def may_win(task: Task, at: Tiling, row: tuple[int, int], busy: int, aim: Aim, k
     """
     layer, choices = task.layer, task.choices
     compute = busy + total_steps(layer, choices, at) * task.array.fill_cycles * task.times.cycle
-    inputs = least_input_bursts(layer, choices, at, row)
+    line = line_of(layer, choices, at)
+    inputs = least_input_bursts(choices, line, at, row)
     bursts = min(
         input_repeats(layer, choices, at, WEIGHTS_OUTER) * inputs + weight_loads(layer, choices, at, WEIGHTS_OUTER),
         input_repeats(layer, choices, at, TILES_OUTER) * inputs + weight_loads(layer, choices, at, TILES_OUTER),
     )
-    bursts += output_bursts(layer, choices, at)
+    bursts += output_bursts(choices, line, at)
     least = max(compute * task.times.channels, bursts * task.times.burst)
     return is_worth(kept, aim, least, compute, bursts, task.times.channels)
 
 
 @kernel
-def offer(task: Task, strip: Strip, at: Tiling, busy: int, pixels: int, aim: Aim, costed: Costed, kept: Kept) -> None:
+def offer(
+    task: Task, strip: Strip, line: Line, at: Tiling, busy: int, pixels: int, aim: Aim, costed: Costed, kept: Kept
+) -> None:
     """Estimate one tiling in both orders and keep it where it is among the best.
 
     It computes for ``busy`` ticks at least, and for ``pixels`` were its lanes always full.
@@ -175,10 +179,9 @@ def offer(task: Task, strip: Strip, at: Tiling, busy: int, pixels: int, aim: Aim
     layer, times, choices = task.layer, task.times, task.choices
     n_parts, columns = choices.n.parts[at.n], choices.w.tiles[at.w]
     tiles, stores, loads = strip.spatial * columns, strip.stores * columns, strip.loads * columns
-    inputs, outputs = input_bursts(layer, choices, at), output_bursts(layer, choices, at)
-    first_weights = choices.first_weight_bursts[at.n * len(choices.c.size) + at.c]
+    inputs, outputs = input_bursts(choices, line, at), output_bursts(choices, line, at)
     filling = strip.steps * columns * task.array.fill_cycles * times.cycle
-    compute, closeness, is_double = busy + filling, 0, have_two(task, strip, at.w)
+    compute, closeness = busy + filling, 0
     for order in range(2):
         # Loops that one tile leaves nothing of come in one order only.
         if order == TILES_OUTER and (n_parts == 1 or tiles == 1):
@@ -193,6 +196,7 @@ def offer(task: Task, strip: Strip, at: Tiling, busy: int, pixels: int, aim: Aim
         of_weights = weight_tiles_loaded(layer, choices, at, order) if weights else 0
         turns = turns_of(layer.sources, repeats * loads, of_weights, stores)
         transfer = bursts * times.burst // times.channels + turns * times.opening
+        first_weights = choices.first_weight_bursts[at.n * len(choices.c.size) + at.c]
         exposed = ceiling(inputs, loads) + first_weights + ceiling(outputs, stores)
         exposed = exposed * times.burst // times.channels
         if not is_worth(kept, aim, max(compute, transfer) + exposed, compute, bursts, 1):
@@ -200,6 +204,7 @@ def offer(task: Task, strip: Strip, at: Tiling, busy: int, pixels: int, aim: Aim
         visits = row_visits(task, at, repeats, weights)
         transfer = max(transfer, visits * times.visit // times.channels)
         asked = repeats * loads * times.latency
+        is_double = have_two(task, strip, at.w)
         waits = 0 if is_double else single_ticks(task, strip, at, order, repeats * inputs, weights, outputs)
         ticks = estimate(compute, transfer, asked, waits, task.limits.slots) + exposed
         # Full tiles are most of the work: what they take to multiply rules out most of what is left.

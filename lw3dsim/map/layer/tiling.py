@@ -101,6 +101,19 @@ class Tiling(NamedTuple):
     w: int
 
 
+class Line(NamedTuple):
+    """What tilings that are cut alike along N, C, T and H move in common, however W is cut.
+
+    Bursts of the input that are ``read`` for each that a row spans, and those ``scattered``, for each pixel; bursts of
+    the output ``stored`` for each of a row, and those ``beside`` whatever these are. Packed rows come in whole planes.
+    """
+
+    read: int
+    scattered: int
+    stored: int
+    beside: int
+
+
 @entry
 def fill_choices(layer: Layer, inp: Rows, out: Rows, choices: Choices) -> None:
     """Fill in what the sizes of ``choices`` cost, with input and output laid out in ``inp`` and ``out``."""
@@ -188,41 +201,40 @@ def weight_loads(layer: Layer, choices: Choices, at: Tiling, order: int) -> int:
 
 
 @kernel
-def input_bursts(layer: Layer, choices: Choices, at: Tiling) -> int:
+def line_of(layer: Layer, choices: Choices, at: Tiling) -> Line:
+    """Return what tilings cut as ``at`` along N, C, T and H move, however W is cut."""
+    blocks, columns = input_columns(layer, choices, at)
+    frames, rows = layer.sources * choices.t.needed[at.t], choices.h.needed[at.h]
+    if len(choices.in_planes):
+        rows, columns = 1, 0
+    out_blocks, out_columns, out_rows = choices.n.out_blocks[at.n], choices.n.out_columns[at.n], layer.out[1]
+    if len(choices.out_planes):
+        out_rows, out_columns = 1, 0
+    needed, made = frames * rows, layer.out[0] * out_rows
+    return Line(needed * blocks, needed * columns, made * out_blocks, made * out_columns * layer.out[2])
+
+
+@kernel
+def input_bursts(choices: Choices, line: Line, at: Tiling) -> int:
     """Return the bursts of moving all input tiles once."""
     if len(choices.in_planes):
-        return bursts_of_planes(layer, choices, at, choices.in_planes[at.h * len(choices.w.size) + at.w])
-    return bursts_of_rows(layer, choices, at, choices.w.span_bursts[at.w], choices.w.span[at.w])
+        return line.read * choices.in_planes[at.h * len(choices.w.size) + at.w]
+    return line.read * choices.w.span_bursts[at.w] + line.scattered * choices.w.span[at.w]
 
 
 @kernel
-def bursts_of_rows(layer: Layer, choices: Choices, at: Tiling, span_bursts: int, span: int) -> int:
-    """Return the bursts of all input tiles whose rows span these bursts and pixels together."""
-    blocks, columns = input_columns(layer, choices, at)
-    rows = choices.t.needed[at.t] * choices.h.needed[at.h]
-    return layer.sources * rows * (blocks * span_bursts + columns * span)
-
-
-@kernel
-def bursts_of_planes(layer: Layer, choices: Choices, at: Tiling, of_plane: int) -> int:
-    """Return the bursts of all input tiles that move so many of a plane whose rows are packed."""
-    blocks, _ = input_columns(layer, choices, at)
-    return layer.sources * choices.t.needed[at.t] * blocks * of_plane
-
-
-@kernel
-def least_input_bursts(layer: Layer, choices: Choices, at: Tiling, row: tuple[int, int]) -> int:
+def least_input_bursts(choices: Choices, line: Line, at: Tiling, row: tuple[int, int]) -> int:
     """Return the least bursts of all input tiles in any way to cut rows, which have the bursts, or pixels, of ``row``.
 
     Packed ones have what is the least of their planes.
     """
     if not len(choices.in_planes):
-        return bursts_of_rows(layer, choices, at, row[0], row[1])
+        return line.read * row[0] + line.scattered * row[1]
     first = at.h * len(choices.w.size)
     least = choices.in_planes[first]
     for w in range(1, len(choices.w.size)):
         least = min(least, choices.in_planes[first + w])
-    return bursts_of_planes(layer, choices, at, least)
+    return line.read * least
 
 
 @kernel
@@ -234,13 +246,11 @@ def input_columns(layer: Layer, choices: Choices, at: Tiling) -> tuple[int, int]
 
 
 @kernel
-def output_bursts(layer: Layer, choices: Choices, at: Tiling) -> int:
+def output_bursts(choices: Choices, line: Line, at: Tiling) -> int:
     """Return the bursts of moving all output tiles."""
     if len(choices.out_planes):
-        of_plane = choices.out_planes[at.h * len(choices.w.size) + at.w]
-        return layer.out[0] * choices.n.out_blocks[at.n] * of_plane
-    row = choices.n.out_blocks[at.n] * choices.w.out_bursts[at.w] + choices.n.out_columns[at.n] * layer.out[2]
-    return layer.out[0] * layer.out[1] * row
+        return line.stored * choices.out_planes[at.h * len(choices.w.size) + at.w]
+    return line.stored * choices.w.out_bursts[at.w] + line.beside
 
 
 @kernel

@@ -121,6 +121,13 @@ def cost_waves(
     layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int, is_first: int, is_last: int, waves: Waves
 ) -> None:
     """Fill ``waves`` with the sorts of waves of an n x c x t x h x w step, of one segment or of whole ones."""
+    sort_waves(layer, array, n, t, h, w, waves)
+    pace_waves(layer, array, c, is_first, is_last, waves)
+
+
+@kernel
+def sort_waves(layer: Layer, array: Array, n: int, t: int, h: int, w: int, waves: Waves) -> None:
+    """Fill in the sorts and sizes of waves of an n x t x h x w step, whatever it reduces: see :func:`cost_waves`."""
     clips = ceiling(t, layer.out[0] // layer.segments)
     cut_step(layer, array, n, t // clips, h, w, waves)
     parts, many = waves.parts, 0
@@ -137,9 +144,15 @@ def cost_waves(
                         sort = ((i * KINDS + j % KINDS) * KINDS + k % KINDS) * KINDS + m % KINDS
                         waves.used[many], waves.number[sort] = sort, clips * around * parts[m]
                         size_wave(layer, array, waves, sort, i, j, k, m)
-                        cost_wave(layer, array, c, is_first, is_last, waves, sort)
                         many += 1
     waves.many[0], waves.many[1] = many, clips
+
+
+@kernel
+def pace_waves(layer: Layer, array: Array, c: int, is_first: int, is_last: int, waves: Waves) -> None:
+    """Fill in the cycles of waves whose sizes are there, reducing ``c`` channels: see :func:`cost_wave`."""
+    for i in range(waves.many[0]):
+        cost_wave(layer, array, c, is_first, is_last, waves, waves.used[i])
 
 
 @kernel

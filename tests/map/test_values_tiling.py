@@ -14,15 +14,15 @@ from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.map.fill import layer_fill
 from lw3dsim.map.layer.bounds import Least, bound_ticks
-from lw3dsim.map.layer.busy import last_part, least_busy, least_pixels, share_of, sort_of, spread_of
+from lw3dsim.map.layer.busy import last_part, least_busy, least_pixels, pass_cycles, share_of, sort_of, spread_of
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
 from lw3dsim.map.layer.compute import (
     compute_ticks,
     full_tiles,
     layer_cycles,
-    least_tile_cycles,
     nothing_costed,
     tile_frames,
+    tile_passes,
     waits_between_tiles,
 )
 from lw3dsim.map.layer.mapping import frame_chunks, input_layout, output_layout
@@ -469,14 +469,15 @@ def test_the_ways_to_cut_a_row_read_at_least_what_the_best_of_them_does():
 def test_full_tiles_multiply_for_sure_and_the_rest_takes_its_share():
     problem = conv(4, 3, (1, 5, 7), (1, 3, 3), ARCH, bias=True)
     # 3 x 5 outputs in tiles of 2 x 4: one is full. 3 channels on 2 rows, 8 pixels on 2 lanes, 4 channels of 9 taps take
-    # 2 x 4 x 36 cycles. Of a bound of 1500 ticks 100 are a pixel's: 7 pixels are in no full tile.
+    # 2 x 4 x 36 cycles. A pixel takes half of what two lanes do, 36: 7 pixels are in no full tile.
     task = task_of(problem, ([3, 2], [4], [1], [2], [4]))
-    assert full_tiles(task, ONE, 1500) == 2 * 4 * 36 * 2000 + 700
+    shares = [share_of(task.layer, task.array, n, 4) for n in (3, 2)]
+    assert full_tiles(task, shares[0], ONE) == 2 * 4 * 36 * 2000 + 7 * 36 * 2000
     # Two channels of three: of the third nothing is known.
-    assert full_tiles(task, Tiling(1, 0, 0, 0, 0), 1500) == 4 * 36 * 2000
-    assert least_tile_cycles(task.layer, task.array, 3, 3, 1, 2, 4) == 2 * 4 * 36
+    assert full_tiles(task, shares[1], Tiling(1, 0, 0, 0, 0)) == 4 * 36 * 2000
+    assert tile_passes(task.layer, task.array, 3, 1, 2, 4) * pass_cycles(task.layer, task.array, 3) == 2 * 4 * 36
     # Without a full tile along H nothing but the share is left.
-    assert full_tiles(task_of(problem, ([3], [4], [1], [3], [5])), ONE, 1500) == 2 * 8 * 36 * 2000
+    assert full_tiles(task_of(problem, ([3], [4], [1], [3], [5])), shares[0], ONE) == 2 * 8 * 36 * 2000
 
 
 def test_waits_between_tiles_are_drains_that_are_longer_than_a_head():

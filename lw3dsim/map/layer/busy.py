@@ -20,12 +20,17 @@ class Share(NamedTuple):
     """What all channels take, as N and C are cut.
 
     Cycles of all ``pixels`` if lanes were always full of them, and of a ``wave``, as many tiles as there are lanes; how
-    often a tile of one channel is read.
+    often a tile of one channel is read. Of all channels of a group ``rest`` are in none of the ``full`` parts of N,
+    which take ``full_wave`` and ``full_reads`` each.
     """
 
     pixels: int
     wave: int
     reads: int
+    full: int
+    rest: int
+    full_wave: int
+    full_reads: int
 
 
 class Spread(NamedTuple):
@@ -38,11 +43,17 @@ class Spread(NamedTuple):
 @kernel
 def share_of(layer: Layer, array: Array, n: int, c: int) -> Share:
     """Return what all channels take, ``n`` and ``c`` in a step."""
-    pixels = least_pixels(layer, array, n, c)
+    pixels, full = least_pixels(layer, array, n, c), layer.n // n
+    rest = layer.n - full * n
     if layer.structure == VECTOR:
-        return Share(pixels, 0, 0)
-    passes = own_inputs(layer, layer.n) if layer.structure == GROUPED else channel_passes_of(layer, array, n)
-    return Share(pixels, wave_cycles(layer, array, n, c), passes * layer.groups * layer.c)
+        return Share(pixels, 0, 0, full, rest, 0, 0)
+    of_full, of_rest = channel_passes(layer, array, n), channel_passes(layer, array, rest)
+    of_pass = pass_cycles(layer, array, c)
+    passes = full * of_full + of_rest
+    wave, full_wave = layer.groups * passes * of_pass, of_full * of_pass
+    if layer.structure == GROUPED:
+        passes, of_full = own_inputs(layer, layer.n), own_inputs(layer, n)
+    return Share(pixels, wave, passes * layer.groups * layer.c, full, rest, full_wave, of_full * layer.c)
 
 
 @kernel
@@ -90,8 +101,7 @@ def least_pixels(layer: Layer, array: Array, n: int, c: int) -> int:
 @kernel
 def wave_cycles(layer: Layer, array: Array, n: int, c: int) -> int:
     """Return the cycles that all channels take for as many tiles as there are lanes, ``n`` and ``c`` in a step."""
-    rounds = rounds_of(layer, array, c)
-    return layer.groups * channel_passes_of(layer, array, n) * rounds * layer.taps * array.cycles_per_tile
+    return layer.groups * channel_passes_of(layer, array, n) * pass_cycles(layer, array, c)
 
 
 @kernel
@@ -104,6 +114,12 @@ def channel_passes_of(layer: Layer, array: Array, n: int) -> int:
 def rounds_of(layer: Layer, array: Array, c: int) -> int:
     """Return in how many rounds the array takes all input channels of a group, ``c`` in a step."""
     return layer.c // c * ceiling(c, array.chunk) + ceiling(layer.c % c, array.chunk)
+
+
+@kernel
+def pass_cycles(layer: Layer, array: Array, c: int) -> int:
+    """Return the cycles in which a tile in every lane is multiplied with all input channels, ``c`` in a step."""
+    return rounds_of(layer, array, c) * layer.taps * array.cycles_per_tile
 
 
 @kernel

@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
-from lw3dsim.machine.pace import first_wave, port_cycles
-from lw3dsim.machine.records import GROUPED, VECTOR
-from lw3dsim.machine.step import step_cycles
+from lw3dsim.machine.pace import array_cycles, first_wave, port_cycles
+from lw3dsim.machine.records import VECTOR
 from lw3dsim.machine.vector import vector_pace
-from lw3dsim.machine.waves import LAST_SORT, Waves, channel_passes, empty_waves, own_inputs
+from lw3dsim.machine.waves import LAST_SORT, Waves, channel_passes, empty_waves, pace_waves, sort_waves
 from lw3dsim.map.layer.busy import (
     Spread,
     channel_passes_of,
     last_part,
+    pass_cycles,
     reading_cycles,
-    rounds_of,
     sort_of,
     sort_of_frames,
     tiles_of_frames,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.records import Array, Layer
+    from lw3dsim.map.layer.busy import Share
     from lw3dsim.map.layer.tiling import Choices, Task, Tiling
 
 # Tiles whose costs are known at once, at most, and what their sizes are told apart by.
@@ -77,13 +77,14 @@ def layer_cycles(task: Task, at: Tiling, most: int, costed: Costed) -> int:
     if layer.structure == VECTOR:
         return vector_layer_cycles(task, at)
     c = choices.c.size[at.c]
-    cycles, rest, loads = 0, least_multiply(layer, array, choices, at), 0
+    of_pass = pass_cycles(layer, array, c)
+    cycles, rest, loads = 0, least_passes(layer, array, choices, at) * of_pass, 0
     for sort in range(16):
         if layer.groups * max(cycles + rest, loads) > most:
             break
         count, n, t, h, w = sort_of_tiles(layer, choices, at, sort)
         if count:
-            rest -= count * least_tile_cycles(layer, array, n, c, t, h, w)
+            rest -= count * tile_passes(layer, array, n, t, h, w) * of_pass
             of_tile, of_loads, _ = known_cycles(task, n, c, t, h, w, costed)
             cycles, loads = cycles + count * of_tile, loads + count * of_loads
     return layer.groups * max(cycles + rest, loads)
@@ -103,26 +104,26 @@ def sort_of_tiles(layer: Layer, choices: Choices, at: Tiling, sort: int) -> tupl
 
 
 @kernel
-def full_tiles(task: Task, at: Tiling, least: int) -> int:
-    """Return ticks of the array at least: for all full tiles, and part of ``least`` for other pixels; or to load."""
-    layer, array, choices = task.layer, task.array, task.choices
+def full_tiles(task: Task, share: Share, at: Tiling) -> int:
+    """Return ticks of the array at least: for all full tiles, and what other pixels take of ``share``; or to load."""
+    layer, array, choices, cycle = task.layer, task.array, task.choices, task.times.cycle
     if layer.structure == VECTOR:
-        return least
-    n, c = choices.n.size[at.n], choices.c.size[at.c]
+        return share.pixels * cycle
     t, h, w = choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
-    tiles = full_along(layer, 0, t) * full_along(layer, 1, h) * full_along(layer, 2, w)
-    ticks = layer.groups * (layer.n // n) * tiles * task.times.cycle
+    count = full_along(layer, 0, t) * full_along(layer, 1, h) * full_along(layer, 2, w)
+    tiles = tiles_of_frames(layer, t) * ceiling(h, layer.tile[1]) * ceiling(w, layer.tile[2])
     pixels = layer.out[0] * layer.out[1] * layer.out[2]
-    # Of ragged channels ``least`` does not say what a pixel takes.
-    rest = least // pixels * (pixels - tiles * t * h * w) if layer.n % n == 0 else 0
-    loads = least_tile_loads(layer, array, n, t, h, w)
-    return max(ticks * least_tile_cycles(layer, array, n, c, t, h, w) + rest, ticks * loads)
+    loads = reading_cycles(layer, array, share.full_reads * tiles)
+    # Of ragged channels ``share`` does not say what a pixel takes.
+    rest = share.pixels * cycle // pixels * (pixels - count * t * h * w) if share.rest == 0 else 0
+    ticks = layer.groups * share.full * count * cycle
+    return max(ticks * share.full_wave * ceiling(tiles, array.lanes) + rest, ticks * loads)
 
 
 @kernel
-def least_multiply(layer: Layer, array: Array, choices: Choices, at: Tiling) -> int:
-    """Return what all tiles of a group take at least: the sum of :func:`least_tile_cycles`, with few divisions."""
-    n, c, t_size = choices.n.size[at.n], choices.c.size[at.c], choices.t.size[at.t]
+def least_passes(layer: Layer, array: Array, choices: Choices, at: Tiling) -> int:
+    """Return in how many passes all tiles of a group multiply: the sum of :func:`tile_passes`, with few divisions."""
+    n, t_size = choices.n.size[at.n], choices.t.size[at.t]
     h_size, w_size = choices.h.size[at.h], choices.w.size[at.w]
     waves = 0
     for frames in range(2):
@@ -135,24 +136,14 @@ def least_multiply(layer: Layer, array: Array, choices: Choices, at: Tiling) -> 
                 count, w = sort_of(layer.out[2], w_size, columns, of_h)
                 if count:
                     waves += count * ceiling(tiles_h * ceiling(w, layer.tile[2]), array.lanes)
-    rounds = rounds_of(layer, array, c)
-    return channel_passes_of(layer, array, n) * rounds * layer.taps * array.cycles_per_tile * waves
+    return channel_passes_of(layer, array, n) * waves
 
 
 @kernel
-def least_tile_cycles(layer: Layer, array: Array, n: int, c: int, t: int, h: int, w: int) -> int:
-    """Return what the reduction steps of a tile take at least: to multiply."""
+def tile_passes(layer: Layer, array: Array, n: int, t: int, h: int, w: int) -> int:
+    """Return in how many passes a tile multiplies: rows take its channels in parts, lanes its tiles in waves."""
     tiles = tiles_of_frames(layer, t) * ceiling(h, layer.tile[1]) * ceiling(w, layer.tile[2])
-    rounds, passes = rounds_of(layer, array, c), channel_passes(layer, array, n)
-    return rounds * passes * ceiling(tiles, array.lanes) * layer.taps * array.cycles_per_tile
-
-
-@kernel
-def least_tile_loads(layer: Layer, array: Array, n: int, t: int, h: int, w: int) -> int:
-    """Return in how many cycles the inputs of the reduction steps of a tile are read at least."""
-    tiles = tiles_of_frames(layer, t) * ceiling(h, layer.tile[1]) * ceiling(w, layer.tile[2])
-    passes = own_inputs(layer, n) if layer.structure == GROUPED else channel_passes(layer, array, n)
-    return reading_cycles(layer, array, passes * layer.c * tiles)
+    return channel_passes(layer, array, n) * ceiling(tiles, array.lanes)
 
 
 @kernel
@@ -178,18 +169,26 @@ def tile_cycles(
     Waits for drains in between count among the former; last, those of a tile like it that comes behind it.
     """
     parts, last_c = ceiling(layer.c, c), last_part(layer.c, c)
-    last = step_cycles(layer, array, n, last_c, t, h, w, 1 if parts == 1 else 0, 1, waves)
+    sort_waves(layer, array, n, t, h, w, waves)
+    last = paced_cycles(layer, array, last_c, 1 if parts == 1 else 0, 1, waves)
     loads, last_head, last_drain = port_cycles(waves), step_head(waves), waves.drain[LAST_SORT]
     if parts == 1:
         return last, loads, max(last_drain - last_head, 0)
-    cycles = step_cycles(layer, array, n, c, t, h, w, 1, 0, waves)
+    cycles = paced_cycles(layer, array, c, 1, 0, waves)
     loads += (parts - 1) * port_cycles(waves)
     first_head, drain = step_head(waves), waves.drain[LAST_SORT]
     if parts > 2:
-        cycles += (parts - 2) * step_cycles(layer, array, n, c, t, h, w, 0, 0, waves)
+        cycles += (parts - 2) * paced_cycles(layer, array, c, 0, 0, waves)
         head, first_drain, drain = step_head(waves), drain, waves.drain[LAST_SORT]
         cycles += max(first_drain - head, 0) + (parts - 3) * max(drain - head, 0)
     return cycles + last + max(drain - last_head, 0), loads, max(last_drain - first_head, 0)
+
+
+@kernel
+def paced_cycles(layer: Layer, array: Array, c: int, is_first: int, is_last: int, waves: Waves) -> int:
+    """Return the cycles of a step of waves that are sorted, reducing ``c`` channels: from its first product on."""
+    pace_waves(layer, array, c, is_first, is_last, waves)
+    return array_cycles(waves)
 
 
 @kernel

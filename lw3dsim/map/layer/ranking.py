@@ -136,7 +136,7 @@ def rank(task: Task, aim: Aim, costed: Costed, kept: Kept) -> None:
                     for w in range(len(choices.w.size)):
                         if tiles_fit(task, strip, w):
                             at = Tiling(n, c, t, h, w)
-                            offer(task, strip, line, at, busy, share.pixels * task.times.cycle, aim, costed, kept)
+                            offer(task, strip, line, share, at, busy, aim, costed, kept)
 
 
 @kernel
@@ -170,22 +170,18 @@ def may_win(task: Task, at: Tiling, row: tuple[int, int], busy: int, aim: Aim, k
 
 @kernel
 def offer(
-    task: Task, strip: Strip, line: Line, at: Tiling, busy: int, pixels: int, aim: Aim, costed: Costed, kept: Kept
+    task: Task, strip: Strip, line: Line, share: Share, at: Tiling, busy: int, aim: Aim, costed: Costed, kept: Kept
 ) -> None:
-    """Estimate one tiling in both orders and keep it where it is among the best.
-
-    It computes for ``busy`` ticks at least, and for ``pixels`` were its lanes always full.
-    """
+    """Estimate one tiling, which computes for ``busy`` ticks at least, in both orders; keep it if among the best."""
     layer, times, choices = task.layer, task.times, task.choices
     n_parts, columns = choices.n.parts[at.n], choices.w.tiles[at.w]
     tiles, stores, loads = strip.spatial * columns, strip.stores * columns, strip.loads * columns
     inputs, outputs = input_bursts(choices, line, at), output_bursts(choices, line, at)
     filling = strip.steps * columns * task.array.fill_cycles * times.cycle
     compute, closeness = busy + filling, 0
-    for order in range(2):
-        # Loops that one tile leaves nothing of come in one order only.
-        if order == TILES_OUTER and (n_parts == 1 or tiles == 1):
-            continue
+    # Loops that one tile leaves nothing of come in one order only; where the reduction is cut, both cost the same.
+    is_single, is_alike = n_parts == 1 or tiles == 1, choices.c.parts[at.c] > 1
+    for order in range(1 if is_single or is_alike else 2):
         repeats = input_repeats(layer, choices, at, order)
         weights = weight_loads(layer, choices, at, order)
         bursts = repeats * inputs + weights + outputs
@@ -210,7 +206,7 @@ def offer(
         # Full tiles are most of the work: what they take to multiply rules out most of what is left.
         while closeness < 2 and is_worth(kept, aim, ticks, compute, bursts, 1):
             if closeness == 0:
-                compute, closeness = max(compute, filling + full_tiles(task, at, pixels)), 1
+                compute, closeness = max(compute, filling + full_tiles(task, share, at)), 1
             else:
                 most = most_compute(kept, aim, transfer, asked, waits, exposed, bursts, task.limits.slots)
                 compute = compute_ticks(task, at, most, costed)
@@ -219,6 +215,8 @@ def offer(
             ticks = estimate(compute, transfer, asked, waits, task.limits.slots) + exposed
         if is_worth(kept, aim, ticks, compute, bursts, 1):
             insert(kept, aim, ticks, compute, bursts, visits, order, task.mode, at)
+            if is_alike and not is_single:
+                insert(kept, aim, ticks, compute, bursts, visits, TILES_OUTER, task.mode, at)
 
 
 @kernel

@@ -142,6 +142,12 @@ class Kernels(Value, frozen=True):
             return cast("Table", np.zeros((len(table._fields), size), INT64))
         return self.columns(table, size)
 
+    def beginning(self, table: type[Table], sheet: Table, size: int) -> Table:
+        """Return the first ``size`` words of every column of a ``sheet``, as a table for others, too."""
+        if self.is_native:
+            return table._make(cast("Ints", sheet)[:, :size])
+        return table._make([column[:size] for column in sheet])
+
     def sized(self, table: type[Table], sizes: Sequence[int]) -> Table:
         """Return the same with ``sizes`` in its first column, a row for each."""
         if self.is_native:

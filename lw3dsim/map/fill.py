@@ -106,7 +106,7 @@ def _chunk_bits(group: Group, i: int, chunk: int) -> int:
 def _cuts(group: Group, mapping: GroupMapping) -> tuple[Cuts, Cuts, Cuts]:
     """Return the axes of ``group`` as ``mapping`` cuts them, the only way."""
     t, h, w = (
-        cut_one(group.reaches(d), tile, mapping.halo(name))
+        cut_one(group.reaches[d], tile, mapping.halo(name))
         for d, (name, tile) in enumerate(zip("thw", mapping.tile, strict=True))
     )
     return t, h, w

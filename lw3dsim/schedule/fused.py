@@ -21,23 +21,23 @@ from lw3dsim.errors import MappingError
 from lw3dsim.machine.microarchitecture import make_machine, shared_ports
 from lw3dsim.machine.step import Costs
 from lw3dsim.machine.waves import empty_waves
-from lw3dsim.map.group.group import KEPT
 from lw3dsim.map.group.mode import make_mode
 from lw3dsim.map.group.orders import orders
 from lw3dsim.map.group.weighing import SEEN, Seen
 from lw3dsim.schedule.dma import Activations, Weights, runs_of
 from lw3dsim.schedule.drawn import Ticks
 from lw3dsim.schedule.group_kinds import MARKS, WAITS, OnArray, busy_group, cost_group, draw_group, settle_group
-from lw3dsim.schedule.group_nest import GroupNest, GroupPlaces, Scratch
+from lw3dsim.schedule.group_nest import GroupPlaces
 from lw3dsim.schedule.group_regions import regions_of
+from lw3dsim.schedule.group_room import empty_group, make_nest
 from lw3dsim.schedule.program import Kinds, Loads, Program, Stores
 from lw3dsim.schedule.unroll import Loaded, Meeting, Sorts, Stored
-from lw3dsim.schedule.unroll_group import FIT, IFMAP, Room, Unrolled
+from lw3dsim.schedule.unroll_group import FIT, IFMAP, Room
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.base.arrays import Flags, Ints, Table, Words
+    from lw3dsim.base.arrays import Flags, Ints, Words
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.microarchitecture import Machine, Parallel
@@ -105,7 +105,7 @@ class GroupSchedule(Program, frozen=True, kw_only=True):
 class GroupDraft(NamedTuple):
     """A fused group that is drafted; see :class:`lw3dsim.schedule.build.Drafted`.
 
-    Steps that are ``alike`` cost the same; those of a kind wait for the same, too.
+    ``places`` have room for more. Steps that are ``alike`` cost the same; those of a kind wait for the same, too.
     """
 
     arch: Accelerator
@@ -148,7 +148,7 @@ class GroupDraft(NamedTuple):
             ofmap=Stores(**arrays_of(self.ofmap)),
             setup_cycles=self.arch.layer_setup_cycles,
             regions=self.regions,
-            places=_steps(self.places),
+            places=_steps(kernels().beginning(GroupPlaces, self.places, self.steps)),
             stored=self.stored,
             besides_bits=self.besides_bits,
         )
@@ -167,9 +167,8 @@ def draft_group(group: Group, mapping: GroupMapping, arch: Accelerator, clocks: 
     """
     work, burst_bytes, unlaid = kernels(), clocks.burst_bytes, group.unlaid
     axes = mapping.axes(unlaid)
-    nest, on_array = _nest(unlaid, mapping, axes), _on_array(unlaid, mapping, axes, arch)
-    made, scratch = _empty(unlaid, mapping, nest)
-    room = len(made.places[0])
+    nest, on_array = make_nest(unlaid, mapping, axes), _on_array(unlaid, mapping, axes, arch)
+    made, scratch, room = empty_group(unlaid, mapping, axes)
     alike, waits = _sorts(MARKS, room), _sorts(WAITS, room)
     sorts, steps, inputs, weights, outputs, misfit = work(draw_group)(
         nest, on_array, _shared(mapping, arch, burst_bytes), _meeting(group, arch), made, scratch, alike
@@ -185,15 +184,15 @@ def draft_group(group: Group, mapping: GroupMapping, arch: Accelerator, clocks: 
     return GroupDraft(
         arch=arch,
         clocks=clocks,
-        places=_beginning(GroupPlaces, made.places, steps),
+        places=made.places,
         kind=waits.kind[:steps],
-        ifmap=_beginning(Loaded, made.ifmap, inputs),
-        weight=_beginning(Loaded, made.weight, weights),
-        ofmap=_beginning(Stored, made.ofmap, outputs),
+        ifmap=work.beginning(Loaded, made.ifmap, inputs),
+        weight=work.beginning(Loaded, made.weight, weights),
+        ofmap=work.beginning(Stored, made.ofmap, outputs),
         alike=alike.kind,
         example=waits.example[:kinds],
         costs=costs,
-        ticks=_beginning(Ticks, ticks, kinds),
+        ticks=work.beginning(Ticks, ticks, kinds),
         regions=regions,
         bursts=work.joined([region.box_bursts for region in regions]),
         stored=group.stored,
@@ -209,12 +208,12 @@ def _sorts(marks: int, steps: int) -> Sorts:
 
 
 def _shared(mapping: GroupMapping, arch: Accelerator, burst_bytes: int) -> Room:
-    buffers = arch.buffers
+    capacity_bits = arch.buffers.capacity_bits
     return Room(
         burst_bits=8 * burst_bytes,
-        ifmap_bits=buffers.capacity_bits["ifmap"],
-        weight_bits=buffers.capacity_bits["weight"],
-        slots=buffers.slots,
+        ifmap_bits=capacity_bits["ifmap"],
+        weight_bits=capacity_bits["weight"],
+        slots=arch.buffers.slots,
         ofmap_slots=mapping.ofmap_slots,
     )
 
@@ -277,16 +276,16 @@ def busy_cycles(group: Group, mapping: GroupMapping, arch: Accelerator) -> Busy:
 def busy_under(group: Group, mappings: Sequence[GroupMapping], arch: Accelerator) -> list[Busy]:
     """Return the same under each of ``mappings``."""
     work, burst_bits = kernels(), 8 * make_clocks(arch).burst_bytes
-    waves, found = empty_waves(work), list[Busy]()
-    seen: dict[tuple[tuple[Parallel, ...], tuple[Order, ...]], Seen] = {}
+    waves, busy, found = empty_waves(work), work(busy_group), list[Busy]()
+    seen: dict[tuple[tuple[Parallel, ...], tuple[Order, ...]], tuple[OnArray, Seen]] = {}
     for mapping in mappings:
         axes = mapping.axes(group)
         # Steps of a size take as long in every mapping in these modes whose tensors lie alike.
         known = mapping.parallel, orders(group, mapping, axes, arch)
         if known not in seen:
-            seen[known] = work.sheet(Seen, SEEN)
-        on_array, nest = _in_modes(group, *known, arch), _nest(group, mapping, axes)
-        cycles, *ends = work(busy_group)(on_array, nest, burst_bits, waves, seen[known])
+            seen[known] = _in_modes(group, *known, arch), work.sheet(Seen, SEEN)
+        on_array, steps = seen[known]
+        cycles, *ends = busy(on_array, make_nest(group, mapping, axes), burst_bits, waves, steps)
         found.append(Busy(arch.layer_setup_cycles + cycles, *ends))
     return found
 
@@ -306,7 +305,7 @@ def stage_totals(group: Group, mapping: GroupMapping, arch: Accelerator) -> list
     t, h, w, of, n = list(map(work.words, zip(*places, strict=True)))
     costs, none = work.columns(Costs, many), work.empty(many)
     steps = GroupPlaces(tile=none, t=t, h=h, w=w, stage=of, chunk=none, n=n, waits=none)
-    on_array, nest = _on_array(group, mapping, axes, arch), _nest(group, mapping, axes)
+    on_array, nest = _on_array(group, mapping, axes, arch), make_nest(group, mapping, axes)
     work(cost_group)(on_array, nest, steps, work.words(range(many)), empty_waves(work), costs)
     each, stages = np.array(costs) * np.array(counts), np.array([place[3] for place in places])
     sums = [each[:, stages == i].sum(axis=1).tolist() for i in range(len(group.stages))]
@@ -330,57 +329,6 @@ def _in_modes(group: Group, of_stages: tuple[Parallel, ...], found: tuple[Order,
         layer=work.joined([mode.layer for mode in modes]),
         array=work.joined([mode.array for mode in modes]),
     )
-
-
-def _tiles(nest: GroupNest) -> int:
-    return math.prod(int(cuts.tiles[0]) for cuts in (nest.t, nest.h, nest.w))
-
-
-def _nest(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis]) -> GroupNest:
-    t, h, w = axes
-    chunk_of = [mapping.chunks[number] for number, run in enumerate(group.runs) for _ in run]
-    tiles = [-(-s.n // n) if s.has_weights else 0 for s, n in zip(group.stages, chunk_of, strict=True)]
-    first_weight = list(itertools.accumulate(tiles, initial=0))
-    chunk, resident, first = kernels().split(mapping.chunks, mapping.resident, first_weight)
-    return GroupNest(
-        stages=group.plain,
-        t=t.cuts,
-        h=h.cuts,
-        w=w.cuts,
-        chunk=chunk,
-        reads=group.links[0],
-        adds=group.links[1],
-        resident=resident,
-        first_weight=first,
-        innermost=KEPT.index(mapping.kept) if mapping.kept != "none" else 2,
-        sliced=int(mapping.sliced),
-    )
-
-
-def _empty(group: Group, mapping: GroupMapping, nest: GroupNest) -> tuple[Unrolled, Scratch]:
-    """Return room for the steps and tiles of a group as if every stage computed something for every tile."""
-    work, tiles = kernels(), _tiles(nest)
-    chunks = [-(-group.channels[run.stop] // size) for run, size in zip(group.runs, mapping.chunks, strict=True)]
-    steps = tiles * sum(len(run) * count for run, count in zip(group.runs, chunks, strict=True))
-    of_run = dict(zip(group.runs, chunks, strict=True))
-    slices = [of_run[group.runs[group.run_of(i)]] if i else 1 for i, _, _ in group.dram_inputs]
-    inputs, weight_tiles = tiles * (sum(slices) if mapping.sliced else len(slices)), int(nest.first_weight[-1])
-    loads = max(inputs, tiles * weight_tiles)
-    made = Unrolled(
-        places=work.sheet(GroupPlaces, steps),
-        ifmap=work.sheet(Loaded, inputs),
-        weight=work.sheet(Loaded, tiles * weight_tiles),
-        ofmap=work.sheet(Stored, tiles * (chunks[-1] + len(group.stored))),
-        weight_bursts=work.empty(weight_tiles),
-    )
-    tensors = len(group.channels)
-    sizes = (steps, loads, loads, tiles, tiles, tiles, tensors - 1, weight_tiles, tiles * chunks[-1], tensors)
-    return made, Scratch._make(work.carved(sizes, is_empty=True))
-
-
-def _beginning(kind: type[Table], table: Table, count: int) -> Table:
-    """Return so many of the first rows of a table of words, which may be a sheet."""
-    return kind._make([column[:count] for column in table])
 
 
 def _steps(places: GroupPlaces) -> GroupSteps:

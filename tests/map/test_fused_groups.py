@@ -193,7 +193,7 @@ def test_what_no_stage_looks_at_is_made_once_and_does_not_stay(chain, data):
     group = fusable(chain)
     for axis, out in enumerate(group.stages[-1].out):
         for halo in (ANEW, STAYS, WARMED):
-            cuts = group.axis(axis, data.draw(st.integers(1, out)), halo)
+            cuts = cut_group(group.reaches[axis], data.draw(st.integers(1, out)), halo)
             for tensor in group.stored:
                 made = [position for tile in tile_sets(cuts, tensor) for position in sorted(tile)]
                 assert made == list(range(group.stages[tensor - 1].out[axis]))
@@ -341,7 +341,7 @@ def is_needed(element, number, reads, rewritten):
 
 
 def looked_interval(group, axes, d, stage, i):
-    reach = group.reaches(d)[stage]
+    reach = group.reaches[d][stage]
     clip, first = divmod(int(axes[d].first[stage + 1][i]), reach.out)
     before, count = clip * reach.inp, int(axes[d].new[stage + 1][i])
     if reach.takes_all:

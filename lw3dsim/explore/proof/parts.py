@@ -112,5 +112,5 @@ def _looked_at(network: Workload, layer: AnyLayer, box: Box, arch: Accelerator) 
     group = Group((direct_problem(network, layer, arch),), ("none",))
     ranges = []
     for d, (low, high) in enumerate(box):
-        ranges.append(looked_at(plain_reaches(group.reaches(d), INTERPRETED), 0, low, high))
+        ranges.append(looked_at(plain_reaches(group.reaches[d], INTERPRETED), 0, low, high))
     return tuple(ranges)

@@ -70,6 +70,11 @@ class GroupAxis(Value, frozen=True, kw_only=True, dict=True, gc=True):
         return self._rows(self.cuts.retained)
 
     @once
+    def stays(self) -> tuple[bool, ...]:
+        """By tensor, whether any of it stays for a later tile."""
+        return tuple(map(bool, self.cuts.most_retained))
+
+    @once
     def needed(self) -> tuple[Ints, ...]:
         """The input positions that new outputs look at, by stage and tile."""
         return self._rows(self.cuts.needed)

@@ -132,7 +132,7 @@ class Group(Value, frozen=True, dict=True, gc=True):
     @once
     def needed_along(self) -> tuple[tuple[int, ...], ...]:
         """The same positions along T, H and W apart."""
-        return tuple(map(_needed, self._reaches))
+        return tuple(map(_needed, self.reaches))
 
     @property
     def idle_stages(self) -> tuple[int, ...]:
@@ -185,12 +185,10 @@ class Group(Value, frozen=True, dict=True, gc=True):
         """What it reads from DRAM: (stage that reads it, tensor whose tiles are its tiles, tensors of that layout)."""
         return [(0, 0, self.stages[0].sources), *((i, i + 1, 1) for i in self.seconds)]
 
-    @property
+    @once
     def besides_bits(self) -> int:
         """The bits that it stores of tensors between its stages."""
-        each = zip(self.needed, self.channels, self.bits, strict=True)
-        sizes = [positions * channels * bits for positions, channels, bits in each]
-        return sum(sizes[tensor] for tensor in self.stored)
+        return sum(self.needed[tensor] * self.channels[tensor] * self.bits[tensor] for tensor in self.stored)
 
     @property
     def segments(self) -> int:
@@ -266,21 +264,15 @@ class Group(Value, frozen=True, dict=True, gc=True):
         """The group that this is in other blocks: for what does not depend on how it lies, worked out once for all."""
         return self
 
-    def axis(self, dimension: int, tile: int, halo: int) -> GroupAxis:
-        """Cut T, H or W (0, 1, 2) of the last output into tiles of ``tile``; see cut_group."""
-        return cut_group(self._reaches[dimension], tile, halo)
-
-    def reaches(self, d: int) -> tuple[Reach, ...]:
-        """Return one axis of every stage."""
-        return self._reaches[d]
-
     @once
-    def _reaches(self) -> tuple[tuple[Reach, ...], ...]:
+    def reaches(self) -> tuple[tuple[Reach, ...], tuple[Reach, ...], tuple[Reach, ...]]:
+        """T, H and W of every stage."""
         segments = self.segments, 1, 1
-        return tuple(
+        t, h, w = (
             tuple(map(partial(_reach, d, segments[d]), self.stages, self.adds, self.sources, self.stores))
             for d in range(3)
         )
+        return t, h, w
 
 
 def _own_first(own: int, free: Blocks) -> Blocks:
@@ -350,8 +342,8 @@ class GroupMapping(Value, frozen=True, kw_only=True):
 
     def axes(self, group: Group) -> tuple[GroupAxis, GroupAxis, GroupAxis]:
         """Return T, H and W of ``group`` cut into these tiles."""
-        unlaid, halo = group.unlaid, self.halo
-        return unlaid.axis(0, self.t, halo("t")), unlaid.axis(1, self.h, halo("h")), unlaid.axis(2, self.w, halo("w"))
+        (t, h, w), halo = group.unlaid.reaches, self.halo
+        return cut_group(t, self.t, halo("t")), cut_group(h, self.h, halo("h")), cut_group(w, self.w, halo("w"))
 
     def describe(self) -> str:
         """Return the mapping in one line."""

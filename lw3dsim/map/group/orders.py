@@ -41,8 +41,7 @@ def rings(group: Group, mapping: GroupMapping) -> tuple[bool, ...]:
     """Return, by tensor, whether it lies in rings along the axis of kept halos: whether any of it stays for a tile."""
     if mapping.kept == "none":
         return (False,) * len(group.channels)
-    axis = mapping.axes(group)[KEPT.index(mapping.kept)]
-    return tuple(bool(most) for most in axis.cuts.most_retained)
+    return mapping.axes(group)[KEPT.index(mapping.kept)].stays
 
 
 def users(group: Group, tensor: int) -> list[int]:
@@ -79,14 +78,20 @@ def sharing(group: Group) -> tuple[int, ...]:
 def orders(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis], arch: Accelerator) -> tuple[Order, ...]:
     """Return, by stage, how it finds what it reads under a mapping that cuts these ``axes``."""
     outside, others = 0 if mapping.kept == "none" else KEPT.index(mapping.kept), sharing(group)
-    stays = axes[outside].cuts.most_retained if outside else [0] * len(group.channels)
+    stays = axes[outside].stays if outside else (False,) * (len(group.stages) + 1)
     rings_apart = [outside if stays[tensor] else 0 for tensor in group.sources]
     if not others:
-        return tuple(map(Order, rings_apart))
+        return _apart(tuple(rings_apart))
     for stage, tensor in enumerate(others):
         if tensor >= 0 and stays[tensor]:
             rings_apart[stage] = outside
     return tuple(_order(group, mapping, axes, arch, stage, apart) for stage, apart in enumerate(rings_apart))
+
+
+@kept(4096)
+def _apart(axes: tuple[int, ...]) -> tuple[Order, ...]:
+    """Return how stages find what nothing else looks at, of which so many axes lie apart."""
+    return tuple(map(Order, axes))
 
 
 def _order(

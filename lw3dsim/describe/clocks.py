@@ -69,7 +69,7 @@ class Clocks(Value, frozen=True, kw_only=True, dict=True, gc=True):
         is_plain = self.dram.model == "plain"
         return self.latency_ticks - (0 if is_plain else self.least_burst_ticks)
 
-    @property
+    @once
     def stripe_bursts(self) -> int:
         """What tensors are aligned to, in bursts."""
         return self.dram.stripe_bursts

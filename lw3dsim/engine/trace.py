@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from lw3dsim.base.arrays import as_arrays
-from lw3dsim.base.kernels import kernels
+from lw3dsim.base.kernels import NATIVE, kernels
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -168,13 +168,11 @@ def _stored(stores: Stores) -> Stream:
 
 def empty_trace(job: Job) -> Trace:
     """Return a trace for ``job`` on arrays, nothing placed in it yet."""
-    tiles, steps = [len(stream.box) for stream in streams(job)], len(job.kind)
-    pauses = sum(int(np.count_nonzero(stream.words)) for stream in streams(job))
-    words, end = np.zeros(2 * sum(tiles) + 4 * steps + 3 * pauses, dtype=np.int64), 0
-    columns = []
-    for size in (*(count for count in tiles for _ in range(2)), *(steps,) * 4, *(pauses,) * 3):
-        columns.append(words[end : end + size])
-        end += size
-    ifmap, weight, ofmap = (Transfers(*columns[i : i + 2]) for i in (0, 2, 4))
-    start, handover, end_of_step, drained, *of_pauses = columns[6:]
-    return Trace(ifmap, weight, ofmap, start, handover, end_of_step, drained, Pauses(*of_pauses))
+    ifmap, weight, ofmap = streams(job)
+    loads, weights, stores, steps = len(ifmap.box), len(weight.box), len(ofmap.box), len(job.kind)
+    pauses = int(np.count_nonzero(ifmap.words) + np.count_nonzero(weight.words) + np.count_nonzero(ofmap.words))
+    sizes = (loads, loads, weights, weights, stores, stores, steps, steps, steps, steps, pauses, pauses, pauses)
+    columns = NATIVE.carved(sizes, is_empty=True)
+    loaded, fetched, stored = Transfers(*columns[:2]), Transfers(*columns[2:4]), Transfers(*columns[4:6])
+    start, handover, end, drained = columns[6:10]
+    return Trace(loaded, fetched, stored, start, handover, end, drained, Pauses(*columns[10:]))

@@ -243,7 +243,7 @@ def _room(problem: Problem, nest: Nest) -> Unrolled:
         weight=work.sheet(Loaded, min(kernel_tiles, 1) * (sets * (steps // spatial) if weights_stay else steps)),
         ofmap=work.sheet(Stored, steps // parts),
         weight_bursts=work.empty(kernel_tiles),
-        sorts=work.columns(Sorts, steps)._replace(marks=work.room(MARKS * steps)),
+        sorts=Sorts._make(work.carved((MARKS * steps, steps, steps, steps, steps), is_empty=True)),
     )
 
 

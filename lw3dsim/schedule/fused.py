@@ -203,8 +203,7 @@ def draft_group(group: Group, mapping: GroupMapping, arch: Accelerator, clocks: 
 def _sorts(marks: int, steps: int) -> Sorts:
     """Return room to tell so many steps apart by so many ``marks``."""
     work = kernels()
-    marked, *told = work.carved((marks * steps, steps, steps, steps, steps), is_empty=True)
-    return Sorts(marked, *told)
+    return Sorts._make(work.carved((marks * steps, steps, steps, steps, steps), is_empty=True))
 
 
 def _shared(mapping: GroupMapping, arch: Accelerator, burst_bytes: int) -> Room:

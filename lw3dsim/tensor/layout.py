@@ -40,7 +40,7 @@ MAX_RUNS = 16_000_000
 PACKED = "packed"
 
 
-class Layout(Value, frozen=True, kw_only=True):
+class Layout(Value, frozen=True, kw_only=True, dict=True, gc=True):
     """A tensor of ``channels`` x ``extent`` (T, H, W) in blocks of ``block`` channels; addresses count bursts.
 
     A negative ``block`` is one of as many channels whose rows are packed.
@@ -91,7 +91,7 @@ class Layout(Value, frozen=True, kw_only=True):
         """Bursts from a block of channels to the next."""
         return self.extent[0] * self.frame_bursts
 
-    @property
+    @once
     def bursts(self) -> int:
         """Bursts of the whole tensor."""
         return -(-self.channels // self.together) * self.block_bursts
@@ -193,7 +193,7 @@ class Boxes(Value, frozen=True, kw_only=True, dict=True, gc=True):
         """Number of boxes."""
         return math.prod(self.shape)
 
-    @property
+    @once
     def cuts(self) -> Cuts:
         """The boxes in words."""
         return kernels().of_arrays(

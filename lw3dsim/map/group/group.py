@@ -230,7 +230,9 @@ class Group(Value, frozen=True, dict=True, gc=True):
     @once
     def _links(self) -> dict[str, object]:
         """What it says of its links and runs."""
-        return {name: getattr(self, name) for name in ("runs", "adds", "sources", "stores", "seconds", "kinds")}
+        return {
+            name: getattr(self, name) for name in ("runs", "adds", "sources", "links", "stores", "seconds", "kinds")
+        }
 
     def in_blocks(
         self,

@@ -40,15 +40,16 @@ def least_of_tiles(
     best, whole_h, whole_w = enough, whole_way(parts.h, ways[1]), whole_way(parts.w, ways[2])
     # Large tiles first, as they cost less: what costs more along fewer axes than the best so far is passed over.
     for i in range(ways[0] - 1, -1, -1):
-        if cost_of_tile(parts, gauge, fit, 0, i, whole_h, whole_w, 0) >= best:
+        if cost_of_tile(parts, gauge, fit, 0, i, whole_h, whole_w, 0, best) >= best:
             continue
         for j in range(ways[1] - 1, -1, -1):
-            if cost_of_tile(parts, gauge, fit, 0, i, j, whole_w, 0) >= best:
+            # A window slides along one axis only.
+            kept = parts.t.is_kept[i] + parts.h.is_kept[j]
+            if kept > 1 or cost_of_tile(parts, gauge, fit, 0, i, j, whole_w, 0, best) >= best:
                 continue
             # A tile of a square group costs what it costs with H and W exchanged.
             for k in range(j if is_square else ways[2] - 1, -1, -1):
-                # A window slides along one axis only.
-                if parts.t.is_kept[i] + parts.h.is_kept[j] + parts.w.is_kept[k] <= 1:
+                if kept + parts.w.is_kept[k] <= 1:
                     best = min(best, closest_of_tile(parts, gauge, fit, is_square, i, j, k, steps, best))
     return best
 

@@ -129,7 +129,8 @@ class Floor(NamedTuple):
 
     In a pass of output channels over the ``rows`` of the array a unit takes ``pass_work`` / ``pass_lanes`` cycles; what
     all lanes multiply at once takes ``pixel_work`` or ``channel_work``, as in the mode of that name; there are so many
-    ``modes``. Its chunks have as many channels as the ``largest`` at most. ``weights`` are all bits of these. What it
+    ``modes``. Its chunks have as many channels as the ``largest`` at most. ``weights`` are all bits of these. The
+    stages behind it take as many cycles on the array as the ``rest`` at least, whatever tiles there are. What it
     ``reads`` may lie in rings, -1 where that is not told; it ``is_even`` where the rows work on as many channels as
     there are rows. What ``is_vector`` takes follows from its ``layer``, of the Layers ``layers``, and its ``kind``, of
     the Arrays ``arrays``, which have two of each.
@@ -149,6 +150,7 @@ class Floor(NamedTuple):
     largest: Words
     reads: Words
     weights: Words
+    rest: Words
     is_vector: Words
     layer: Words
     kind: Words

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lw3dsim.base.integers import ceiling
+from lw3dsim.base.integers import NEVER, ceiling
 from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.machine.records import DENSE, VECTOR, Layer
 from lw3dsim.map.group.axes import ANEW, Reaches, cut_ways
 from lw3dsim.map.group.fitting import Floor, Parts, Stages, all_positions
 from lw3dsim.map.group.residence import bits_of
-from lw3dsim.map.group.tiles import bound_tile, whole_way
+from lw3dsim.map.group.tiles import bound_rest, bound_tile, whole_way
 from lw3dsim.map.group.units import Units, count_units
 
 if TYPE_CHECKING:
@@ -336,7 +336,8 @@ def gather_group(layers: Layers, paths: Paths, limits: Limits, own: Scratch) -> 
     fit.t[0], fit.h[0], fit.w[0] = (
         whole_way(parts.t, own.ways[0]), whole_way(parts.h, own.ways[1]), whole_way(parts.w, own.ways[2]),
     )  # fmt: skip
-    bound_tile(parts, limits, own.floor, fit, 0, 0, 1)
+    bound_rest(parts, own.floor, fit.t[0], fit.h[0], fit.w[0])
+    bound_tile(parts, limits, own.floor, fit, 0, 0, 1, NEVER)
     square, busy = 1 if is_square(layers, paths, 0, len(parts.stages.n)) else 0, 1
     for tensor in range(1, len(parts.stages.channels)):
         # What a later stage looks at, it does in any of the ways.

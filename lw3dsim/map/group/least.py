@@ -20,8 +20,8 @@ from lw3dsim.map.group.gather import Pace, gather_largest, gather_uncut, gather_
 from lw3dsim.map.group.pricing import MOST, Aim, Rates, aim_of, needs_slots
 from lw3dsim.map.group.stepping import Steps
 from lw3dsim.map.group.tables import Numbers, lent_scratch, limits_of, make_paths, tables_of
-from lw3dsim.map.group.tiles import Gauge, cost_of_tile
-from lw3dsim.map.group.weighing import SEEN, Seen
+from lw3dsim.map.group.tiles import Gauge, bound_rest, cost_of_tile
+from lw3dsim.map.group.weighing import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 # What ordinary costs come to in integers.
 ORDINARY = 1 << 52
 
+# Sizes of steps whose cycles are remembered, of all groups: a prime, as the places of keys repeat with even ones.
+STEPS = 4093
+
 
 @entry
 def bound_groups(
@@ -51,11 +54,12 @@ def bound_groups(
         best, uncut = enough[group], gather_uncut(layers, paths, group, limits, own)
         whole = gather_ways(layers, paths, group, ANEW, own, uncut, 1)
         gauge = Gauge(limits, own.floor, rates, aim, burst_bits, 1)
-        cost = cost_of_tile(whole, gauge, own.fit, 0, 0, 0, 0, 0)
+        bound_rest(whole, own.floor, 0, 0, 0)
+        cost = cost_of_tile(whole, gauge, own.fit, 0, 0, 0, 0, 0, NEVER)
         if cost < best and limits.slots > 1 and needs_slots(rates, aim, own.fit.cycles[0]):
             gather_largest(uncut, limits, own.floor, limits.slots)
             gauge = Gauge(limits, own.floor, rates, aim, burst_bits, limits.slots)
-            cost = cost_of_tile(whole, gauge, own.fit, 0, 0, 0, 0, 0)
+            cost = cost_of_tile(whole, gauge, own.fit, 0, 0, 0, 0, 0, NEVER)
         if cost < best:
             parts = gather_ways(layers, paths, group, limits.halos, own, uncut, 0)
             square = 1 if is_square(layers, paths, group, len(parts.stages.n)) else 0
@@ -89,7 +93,7 @@ def least_of_groups(
     of_size: dict[tuple[int, int, Price], list[int]] = defaultdict(list)
     for i, (one, (_, price, _)) in enumerate(zip(tables.groups, asked, strict=True)):
         of_size[len(one.layers), one.runs, price].append(i)
-    waves, seen, kinds = empty_waves(work), work.sheet(Seen, SEEN), len(tables.layers.pace) // len(Pace._fields)
+    waves, seen, kinds = empty_waves(work), work.sheet(Seen, STEPS), len(tables.layers.pace) // len(Pace._fields)
     for (stages, runs, price), those in of_size.items():
         paths, least = make_paths([tables.groups[i] for i in those]), work.room(len(those))
         aim = aim_of(price, clocks, scale, ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import kernel
 
 if TYPE_CHECKING:
@@ -106,6 +107,15 @@ def cost_of(aim: Aim, parts: int, compute: int, bursts: int) -> int:
     """Return what a latency, the parts in which the array works, and bursts cost at least."""
     of_array = min(compute, aim.parts) * aim.busy if aim.busy else 0
     return min(parts, aim.parts) * aim.part + of_array + min(bursts, aim.bursts) * aim.burst
+
+
+@kernel
+def cycles_up_to(aim: Aim, most: int) -> int:
+    """Return the most cycles of the array that cost up to ``most`` by themselves; NEVER where that is cut off."""
+    each, parts = aim.part + aim.busy, aim.parts
+    if each > 0 and most < MOST:
+        parts = (most - aim.trees) // each
+    return parts // PARTS if parts < aim.parts else NEVER
 
 
 def aim_of(price: Price, clocks: Clocks, scale: float, trees: Sequence[float]) -> Aim:

@@ -23,7 +23,7 @@ from lw3dsim.map.group.fitting import (
     stored_bits,
     window_bits,
 )
-from lw3dsim.map.group.pricing import PARTS, Aim, Rates, least_cost
+from lw3dsim.map.group.pricing import PARTS, Aim, Rates, cycles_up_to, least_cost
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -58,16 +58,17 @@ def list_tiles(
     t, h, w, count = parts.t, parts.h, parts.w, 0
     whole_h, whole_w = whole_way(h, ways[1]), whole_way(w, ways[2])
     for i in range(ways[0]):
-        if cut < NEVER and cost_of_tile(parts, gauge, fit, count, i, whole_h, whole_w, 0) > cut:
+        if cut < NEVER and cost_of_tile(parts, gauge, fit, count, i, whole_h, whole_w, 0, cut) > cut:
             continue
         for j in range(ways[1]):
             for k in range(ways[2]):
                 listed[j * ways[2] + k] = UNKNOWN
-            if cut < NEVER and cost_of_tile(parts, gauge, fit, count, i, j, whole_w, 0) > cut:
+            # A window slides along one axis only.
+            kept = t.is_kept[i] + h.is_kept[j]
+            if kept > 1 or (cut < NEVER and cost_of_tile(parts, gauge, fit, count, i, j, whole_w, 0, cut) > cut):
                 continue
             for k in range(ways[2]):
-                # A window slides along one axis only.
-                if t.is_kept[i] + h.is_kept[j] + w.is_kept[k] <= 1:
+                if kept + w.is_kept[k] <= 1:
                     other = listed[k * ways[2] + j] if is_square and k < j else UNKNOWN
                     if other == UNKNOWN:
                         fit.cost[count] = cost_in_room(parts, gauge, fit, count, i, j, k, cut)
@@ -105,38 +106,41 @@ def cost_in_room(parts: Parts, gauge: Gauge, fit: Tiles, at: int, i: int, j: int
     What it takes is filled in at a place.
     """
     # What is found fastest comes first.
-    if not is_input(parts, gauge.limits, i, j, k) or cost_of_tile(parts, gauge, fit, at, i, j, k, 0) > most:
+    if not is_input(parts, gauge.limits, i, j, k) or cost_of_tile(parts, gauge, fit, at, i, j, k, 0, most) > most:
         return NEVER
-    return cost_of_tile(parts, gauge, fit, at, i, j, k, 1) if leaves_room(parts, gauge.limits, i, j, k) else NEVER
+    return cost_of_tile(parts, gauge, fit, at, i, j, k, 1, most) if leaves_room(parts, gauge.limits, i, j, k) else NEVER
 
 
 @kernel
-def cost_of_tile(parts: Parts, gauge: Gauge, fit: Tiles, at: int, i: int, j: int, k: int, is_held: int) -> int:
+def cost_of_tile(
+    parts: Parts, gauge: Gauge, fit: Tiles, at: int, i: int, j: int, k: int, is_held: int, most: int
+) -> int:
     """Return what a tile costs at least, NEVER where it has no room; if it isn't ``is_held``, needs none.
 
-    What it takes is filled in at a place.
+    What it takes is filled in at a place. It may be NEVER where that is over ``most``.
     """
     fit.t[at], fit.h[at], fit.w[at] = i, j, k
     fit.tiles[at] = parts.t.tiles[i] * parts.h.tiles[j] * parts.w.tiles[k]
-    if not bound_tile(parts, gauge.limits, gauge.floor, fit, at, is_held, gauge.slots):
+    cycles = cycles_up_to(gauge.aim, most)
+    if not bound_tile(parts, gauge.limits, gauge.floor, fit, at, is_held, gauge.slots, cycles):
         return NEVER
     return least_cost(gauge.rates, gauge.aim, fit.cycles[at] * PARTS, fit.bits[at] // gauge.burst_bits)
 
 
 @kernel
-def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, is_held: int, slots: int) -> bool:
+def bound_tile(
+    parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, is_held: int, slots: int, most: int
+) -> bool:
     """Fill in what tile ``at`` takes at least: its stages, and its inputs, operands, outputs and weights.
 
     If it ``is_held`` on chip, chunks are as large as there is room, of the output so often as there are ``slots``;
-    return whether the least of all runs have any.
+    return whether the least of all runs have any, and it takes no more than ``most`` cycles.
     """
     stages, t, h, w = parts.stages, parts.t, parts.h, parts.w
     i, j, k, last = fit.t[at], fit.h[at], fit.w[at], len(stages.n)
-    cycles = weights = once = often = size = kept = 0
+    cycles = weights = once = often = size = kept = bits = 0
     if is_held:
         kept = kept_bits(stages, t, h, w, i, j, k)
-    bits = all_positions(t, h, w, i, j, k, 0) * stages.channels[0] * stages.sources * stages.bits[0]
-    bits += stored_bits(parts, fit, at) + stored_besides(stages, t, h, w, i, j, k)
     for stage in range(last):
         run = stages.run[stage]
         if not is_held:
@@ -147,14 +151,32 @@ def bound_tile(parts: Parts, limits: Limits, floor: Floor, fit: Tiles, at: int, 
                 return False
         tiles = some_tiles(t, h, w, i, j, k, stage + 1)
         cycles += chunked_cycles(parts, floor, i, j, k, stage, min(size, floor.largest[stage]), tiles, is_held)
+        # What the stages behind it take at least is known beforehand.
+        if cycles + floor.rest[stage] > most:
+            return False
         weights += tiles * floor.weights[stage]
         once += min(tiles, 1) * floor.weights[stage]
         often = max(often, tiles)
         if stages.reads_dram[stage]:
             bits += all_positions(t, h, w, i, j, k, stage + 1) * stages.n[stage] * stages.bits[stage]
+    bits += all_positions(t, h, w, i, j, k, 0) * stages.channels[0] * stages.sources * stages.bits[0]
+    bits += stored_bits(parts, fit, at) + stored_besides(stages, t, h, w, i, j, k)
     fit.weights[at], fit.once[at], fit.often[at], fit.cycles[at] = weights, once, often, cycles
     fit.bits[at] = bits + least_weights(parts, fit, at, len(parts.set_bits) - 1)
     return True
+
+
+@kernel
+def bound_rest(parts: Parts, floor: Floor, i: int, j: int, k: int) -> None:
+    """Fill in what the stages behind each take at least on the array: as in one tile, of the ways i, j and k."""
+    rest = 0
+    for back in range(len(floor.rest)):
+        stage = len(floor.rest) - 1 - back
+        floor.rest[stage] = rest
+        if floor.is_vector[stage] == 0:
+            size = min(parts.stages.n[stage], floor.largest[stage])
+            tiles = some_tiles(parts.t, parts.h, parts.w, i, j, k, stage + 1)
+            rest += chunked_cycles(parts, floor, i, j, k, stage, size, tiles, 0)
 
 
 @kernel

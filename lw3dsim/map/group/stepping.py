@@ -48,9 +48,11 @@ def cost_of_steps(parts: Parts, gauge: Gauge, fit: Tiles, at: int, steps: Steps,
     exposed = first // gauge.burst_bits // fit.tiles[at]
     cycles, size = fit.cycles[at], 0
     cost = least_exposed(gauge.rates, gauge.aim, cycles * PARTS, bursts, exposed)
-    for stage in range(len(stages.n)):
+    # Last stages first: their tiles are much the same in more groups.
+    for back in range(len(stages.n)):
+        stage = len(stages.n) - 1 - back
         run = stages.run[stage]
-        if stage == stages.start[run]:
+        if stage == stages.stop[run] - 1:
             size = roomiest(parts, gauge.limits, kept, i, j, k, run, gauge.slots)
         if floor.is_vector[stage] == 0:
             most = min(size, floor.largest[stage])

@@ -156,12 +156,15 @@ def finishing(tech: Tech, quantity: Quantity, sum_bits: int) -> float:
     return FINISHING_ADDITIONS * arithmetic(tech, "add", quantity, sum_bits) + shifter
 
 
-@kept(4096)
 def output_pj(arch: Accelerator, problem: Problem) -> float:
     """Return the pJ of an output that leaves the accumulators, but for the addition that the vector unit counts."""
-    bits = problem.accumulator_bits
+    return _output_pj(arch, tile_places(arch, problem), problem.accumulator_bits)
+
+
+@kept(4096)
+def _output_pj(arch: Accelerator, places: int, bits: int) -> float:
     once = arithmetic(arch.tech, "add", "energy_pj", bits)
-    return collecting(arch, tile_places(arch, problem), bits, "energy_pj") - once
+    return collecting(arch, places, bits, "energy_pj") - once
 
 
 def tile_places(arch: Accelerator, problem: Problem) -> int:

@@ -20,7 +20,7 @@ from lw3dsim.transform.outputs import output_unit, scale
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.accelerator import Accelerator, Tech
     from lw3dsim.machine.problem import Problem
     from lw3dsim.technology.arithmetic import Quantity
     from lw3dsim.transform.algorithms import Algorithm
@@ -108,19 +108,21 @@ def gathered_pj(arch: Accelerator, problem: Problem) -> float:
     """Return the pJ of a tile of outputs that waits, a coordinate of it written once."""
     if problem.algorithm.coordinates <= arch.pe.mults_per_pe:
         return 0.0
-    return problem.algorithm.coordinates * problem.register_bits * _held_pj(arch)
+    return problem.algorithm.coordinates * problem.register_bits * _held_pj(arch.tech)
+
+
+def scaled_pj(arch: Accelerator, problem: Problem) -> float:
+    """Return the pJ of an output that passes the stages of its transform, and is divided; 0 of a direct layer."""
+    return _scaled_pj(arch.tech, problem.algorithm, problem.accumulator_bits) if problem.algorithm.is_winograd else 0.0
 
 
 @kept(4096)
-def scaled_pj(arch: Accelerator, problem: Problem) -> float:
-    """Return the pJ of an output that passes the stages of its transform, and is divided; 0 of a direct layer."""
-    if not problem.algorithm.is_winograd:
-        return 0.0
-    bits, (_, divisor) = problem.accumulator_bits, scale(problem.algorithm)
-    divided = len(division_steps((divisor,))) * arithmetic(arch.tech, "add", "energy_pj", bits)
-    return divided + problem.algorithm.stages("AT") * bits * _held_pj(arch)
+def _scaled_pj(tech: Tech, algorithm: Algorithm, bits: int) -> float:
+    _, divisor = scale(algorithm)
+    divided = len(division_steps((divisor,))) * arithmetic(tech, "add", "energy_pj", bits)
+    return divided + algorithm.stages("AT") * bits * _held_pj(tech)
 
 
-def _held_pj(arch: Accelerator) -> float:
+def _held_pj(tech: Tech) -> float:
     """Return the pJ of a bit that is held for a cycle: of its flip-flop, and of the clock of that."""
-    return arithmetic(arch.tech, "register", "energy_pj", 1) + clock_pj(arch.tech)
+    return arithmetic(tech, "register", "energy_pj", 1) + clock_pj(tech)

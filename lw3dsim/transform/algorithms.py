@@ -127,8 +127,7 @@ class Algorithm(Value, frozen=True, kw_only=True):
         """
         if not self.is_winograd:
             return data_density * weight_density
-        shares = [_kept(data_density, data) * _kept(weight_density, weight) for data, weight in _nonzeros(self)]
-        return math.fsum(shares) / len(shares)
+        return _active_share(self, data_density, weight_density)
 
     @property
     def transforms(self) -> list[Transform]:
@@ -149,6 +148,12 @@ def _nonzeros(algorithm: Algorithm) -> list[tuple[int, int]]:
         for form in algorithm.transforms
     ]
     return [(math.prod(row[0] for row in rows), math.prod(row[1] for row in rows)) for rows in product(*entries)]
+
+
+@kept(4096)
+def _active_share(algorithm: Algorithm, data_density: float, weight_density: float) -> float:
+    shares = [_kept(data_density, data) * _kept(weight_density, weight) for data, weight in _nonzeros(algorithm)]
+    return math.fsum(shares) / len(shares)
 
 
 def _kept(density: float, nonzeros: int) -> float:

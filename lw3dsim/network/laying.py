@@ -64,7 +64,7 @@ WASTE = 500
 HOPE = 0.25
 
 # Units are mapped anew for layouts so often, at most.
-MOST = 40
+MOST = 80
 
 
 def fused_units(alone: Alone, progress: Callable[[int], None] | None = None) -> list[Unit]:

@@ -316,7 +316,7 @@ def test_the_stores_of_a_group_wait_for_its_own():
 def test_units_are_multiplied_in_steps_whose_last_lanes_may_idle():
     # A stage of 6 cycles a round on 4 lanes by pixel, of 7 on 8 by channel; 5 cycles to fill a step.
     none = [0], [1], [0], [1]
-    floor = Floor(*none, [5], [6], [4], [7], [8], [2], [1], [1], [0], [0], [0], [0], [0], [], [], 1)
+    floor = Floor(*none, [5], [6], [4], [7], [8], [2], [1], [1], [0], [0], [0], [0], [0], [0], [], [], 1)
     # Two steps of 9 units, in two passes: in each three rounds by pixel, two by channel, which are 14 cycles.
     assert least_cycles_of(floor, 0, 18, 9, 2, 2) == 2 * 2 * 14 + 2 * 5
     # Of 3 units in a step one round by pixel is the cheaper; five thirds of it are 10 cycles.

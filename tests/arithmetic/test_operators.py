@@ -307,7 +307,7 @@ def test_attention_multiplies_every_position_by_a_tensor():
         (layer_of(Gate, "w"), [X, X], "factors Cx1x1x1"),
         (layer_of(Mul, "w"), [X, Shape(4, 4, 9, 10)], "one shape, or with 1 in place of a size of the largest"),
         (layer_of(Add, "w"), [FACTORS, Shape(1, 4, 9, 10)], "one shape, or with 1 in place of a size of the largest"),
-        (layer_of(Upsample), [X], "either scale or size"),
+        (layer_of(Upsample), [X], "neither scale nor size is given"),
         (layer_of(Upsample, size=(4, 9, 9)), [X], "4x9x9 is smaller than the input 4x9x10"),
         (layer_of(Interleave, "w", apart=(2, 1, 1)), [X, WIDE], "does not make one tensor"),
         (layer_of(Matmul, "w"), [WIDE, MATRIX], "6 x 8 from 6x2x2x2 does not take the channels of 24x4x9x10"),

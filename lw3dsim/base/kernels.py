@@ -151,7 +151,7 @@ class Kernels(Value, frozen=True):
     def sized(self, table: type[Table], sizes: Sequence[int]) -> Table:
         """Return the same with ``sizes`` in its first column, a row for each."""
         if self.is_native:
-            words = np.zeros((len(table._fields), len(sizes)), dtype=np.int64)
+            words = np.zeros((len(table._fields), len(sizes)), INT64)
             words[0] = sizes
             return cast("Table", words)
         return table._make([list(sizes), *([0] * len(sizes) for _ in table._fields[1:])])

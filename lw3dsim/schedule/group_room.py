@@ -80,7 +80,7 @@ def empty_group(group: Group, mapping: GroupMapping, axes: Sequence[GroupAxis]) 
     And how many steps there is room for.
     """
     work, tiles = kernels(), math.prod([axis.tiles for axis in axes])
-    most = _chunked(group, mapping.chunks, mapping.resident)
+    most = _chunked(group.unlaid, mapping.chunks, mapping.resident)
     steps, inputs, weights = tiles * most.steps, tiles * (most.sliced if mapping.sliced else most.inputs), most.weights
     outputs, loads, tensors = tiles * most.outputs, max(inputs, tiles * weights), len(group.stages) + 1
     made = Unrolled(

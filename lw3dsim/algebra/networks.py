@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.algebra.costs import cheapest_order, plan
@@ -49,8 +50,16 @@ class Network:
         self._depth = [0] * inputs
         self._known: dict[Sum, int] = {}
 
-    def transformed(self, matrices: Sequence[IntMatrix], values: Sequence[Ref]) -> list[Ref | None]:
-        """Take ``values`` (T, H, W) through a matrix along each axis, as is cheapest; return (t, h, w), None is 0."""
+    def transformed(self, matrices: Sequence[IntMatrix], first: int = 0) -> list[Ref | None]:
+        """Take the inputs from ``first`` on (T, H, W) through a matrix along each axis; return (t, h, w), None is 0."""
+        tile, outputs = _tile(tuple(matrices))
+        signals = [*range(first, first + tile.inputs)]
+        for one, one_shift, other, other_shift, sign in tile.sums:
+            signals.append(self._made(signals[one], one_shift, signals[other], other_shift, sign))
+        return [ref and Ref(signals[ref.signal], ref.shift, ref.sign) for ref in outputs]
+
+    def through(self, matrices: Sequence[IntMatrix], values: Sequence[Ref]) -> list[Ref | None]:
+        """Take ``values`` (T, H, W) through a matrix along each axis, as is cheapest; return as :meth:`transformed`."""
         sizes, found = [len(matrix[0]) for matrix in matrices], list[Ref | None](values)
         for axis in cheapest_order(tuple(matrices)):
             matrix, way, inner = matrices[axis], plan(matrices[axis]), math.prod(sizes[axis + 1 :])
@@ -72,10 +81,13 @@ class Network:
 
     def taken(self, outputs: dict[int, int]) -> list[int]:
         """Return how many bits of every signal are taken, where so many are of those in ``outputs``; 0: it is not."""
-        taken = [outputs.get(signal, 0) for signal in range(self.inputs + len(self.sums))]
-        for number, one in reversed(list(enumerate(self.sums, self.inputs))):
-            for signal, shift in ((one.first, one.first_shift), (one.second, one.second_shift)):
-                taken[signal] = max(taken[signal], taken[number] - shift)
+        taken = [0] * len(self.growth)
+        for signal, bits in outputs.items():
+            taken[signal] = bits
+        for number in range(len(taken) - 1, self.inputs - 1, -1):
+            bits, one = taken[number], self.sums[number - self.inputs]
+            taken[one.first] = max(taken[one.first], bits - one.first_shift)
+            taken[one.second] = max(taken[one.second], bits - one.second_shift)
         return taken
 
     def _times(self, way: Plan, line: Sequence[Ref | None]) -> list[Ref | None]:
@@ -101,15 +113,29 @@ class Network:
 
     def _sum(self, a: Ref, b: Ref) -> Ref:
         common = min(a.shift, b.shift)
-        if (a.sign, a.signal, a.shift) < (b.sign, b.signal, b.shift) if a.sign != b.sign else a > b:
+        if a.sign < b.sign:
             a, b = b, a
-        key = Sum(a.signal, a.shift - common, b.signal, b.shift - common, a.sign * b.sign)
-        if key not in self._known:
-            self._known[key] = self.inputs + len(self.sums)
+        return Ref(self._made(a.signal, a.shift - common, b.signal, b.shift - common, a.sign * b.sign), common, a.sign)
+
+    def _made(self, one: int, one_shift: int, other: int, other_shift: int, sign: int) -> int:
+        """Return the signal of a sum; of two that are added the first is the one with the lower number."""
+        if sign > 0 and (one, one_shift) > (other, other_shift):
+            one, one_shift, other, other_shift = other, other_shift, one, one_shift
+        key = Sum(one, one_shift, other, other_shift, sign)
+        signal = self._known.get(key)
+        if signal is None:
+            signal = self._known[key] = len(self.growth)
             self.sums.append(key)
-            self.growth.append((self.growth[a.signal] << key.first_shift) + (self.growth[b.signal] << key.second_shift))
-            self._depth.append(1 + max(self._depth[a.signal], self._depth[b.signal]))
-        return Ref(self._known[key], common, a.sign)
+            self.growth.append((self.growth[one] << one_shift) + (self.growth[other] << other_shift))
+            self._depth.append(1 + max(self._depth[one], self._depth[other]))
+        return signal
+
+
+@cache
+def _tile(matrices: tuple[IntMatrix, ...]) -> tuple[Network, list[Ref | None]]:
+    """Return the network of a tile by itself, and what comes of it; in others its sums are made of other signals."""
+    network = Network(math.prod(len(matrix[0]) for matrix in matrices))
+    return network, network.through(matrices, [Ref(place, 0, 1) for place in range(network.inputs)])
 
 
 def _scaled(ref: Ref | None, shift: int, sign: int) -> Ref | None:

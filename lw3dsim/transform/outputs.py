@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from lw3dsim.algebra.networks import Network, Ref
+from lw3dsim.algebra.networks import Network
 from lw3dsim.algebra.winograd import integers
 from lw3dsim.base.caches import kept
 
 if TYPE_CHECKING:
+    from lw3dsim.algebra.costs import IntMatrix
+    from lw3dsim.algebra.networks import Ref
     from lw3dsim.transform.algorithms import Algorithm
 
 
@@ -67,14 +69,19 @@ def tiles(algorithm: Algorithm, mults: int) -> int:
 
 
 def _outputs(network: Network, algorithm: Algorithm, mults: int) -> list[Output]:
-    matrices, each = [integers(form.AT) for form in algorithm.transforms], algorithm.coordinates
+    matrices, each = _matrices(algorithm), algorithm.coordinates
     found = []
     for first in range(0, tiles(algorithm, mults) * each, each):
-        values = [Ref(first + i, 0, 1) for i in range(each)]
-        for i, ref in enumerate(network.transformed(matrices, values)):
+        for i, ref in enumerate(network.transformed(matrices, first)):
             assert ref is not None  # noqa: S101  # every row of AT has a term
             found.append(Output(first + i, ref))
     return found
+
+
+@kept(256)
+def _matrices(algorithm: Algorithm) -> list[IntMatrix]:
+    """Return AT along T, H and W in whole numbers."""
+    return [integers(form.AT) for form in algorithm.transforms]
 
 
 @kept(256)

@@ -40,7 +40,7 @@ def test_a_network_is_the_product_with_the_matrix_of_each_axis(shapes, data):
     sizes = [len(matrix[0]) for matrix in matrices]
     tile = np.array(data.draw(st.lists(st.integers(-99, 99), min_size=math.prod(sizes), max_size=math.prod(sizes))))
     network = Network(tile.size)
-    made = network.transformed(matrices, [Ref(place, 0, 1) for place in range(tile.size)])
+    made = network.transformed(matrices)
     expected = tile.reshape(sizes).astype(object)
     for axis, matrix in enumerate(matrices):
         expected = np.moveaxis(np.tensordot(np.array(matrix, dtype=object), expected, (1, axis)), 0, axis)
@@ -54,7 +54,7 @@ def test_a_network_is_the_product_with_the_matrix_of_each_axis(shapes, data):
 def test_sums_fit_the_bits_that_they_have_and_outputs_those_that_are_taken(shape, bits, most, data):
     matrix = integers(transform(*shape).AT)
     network = Network(len(matrix[0]))
-    made = network.transformed([ONE, ONE, matrix], [Ref(place, 0, 1) for place in range(network.inputs)])
+    made = network.transformed([ONE, ONE, matrix])
     inputs = [data.draw(st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)) for _ in range(network.inputs)]
     exact = values_of(network, inputs)
     outputs: dict[int, int] = {}
@@ -82,7 +82,7 @@ def signed(value, bits):
 def test_a_line_takes_the_additions_that_are_counted(m, r):
     matrix = integers(transform(m, r).AT)
     network = Network(len(matrix[0]))
-    network.transformed([ONE, ONE, matrix], [Ref(place, 0, 1) for place in range(network.inputs)])
+    network.transformed([ONE, ONE, matrix])
     assert len(network.sums) == add_cost(matrix).shared
 
 
@@ -90,10 +90,21 @@ def test_what_transforms_have_in_common_is_added_once():
     matrix = integers(transform(4, 3).AT)
     network = Network(36)
     for first in range(0, 36, 6):
-        network.transformed([matrix, ONE, ONE], [Ref(first + place, 0, 1) for place in range(6)])
+        network.transformed([matrix, ONE, ONE], first)
     assert len(network.sums) == 6 * 10
-    network.transformed([ONE, matrix, matrix], [Ref(place, 0, 1) for place in range(36)])
+    network.transformed([ONE, matrix, matrix])
     assert len(network.sums) == tile_cost((ONE, matrix, matrix)).shared == (6 + 4) * 10
+
+
+@given(st.lists(st.tuples(st.permutations([(1, 1), *[(4, 3), (2, 3)]]), st.integers(0, 40)), min_size=1, max_size=4))
+def test_tiles_anywhere_add_what_they_would_if_nothing_was_known_of_a_tile_by_itself(tiles):
+    network, plain = Network(40 + 24), Network(40 + 24)
+    for shapes, first in tiles:
+        matrices = [integers(transform(m, r).AT) for m, r in shapes]
+        inputs = [Ref(first + place, 0, 1) for place in range(math.prod(len(matrix[0]) for matrix in matrices))]
+        assert network.transformed(matrices, first) == plain.through(matrices, inputs)
+    assert (network.sums, network.growth) == (plain.sums, plain.growth)
+    assert len(set(network.sums)) == len(network.sums)
 
 
 @given(st.lists(st.sampled_from([1, 3, 5, 7, 9, 15, 27, 45, 225, 1575]), min_size=1), st.integers(-(2**20), 2**20))
@@ -127,7 +138,7 @@ def test_a_number_that_is_no_product_of_neighbours_of_powers_of_two_is_refused()
 def test_a_tile_takes_the_fewest_additions_of_any_order(shapes):
     matrices = tuple(integers(transform(m, r).AT) for m, r in shapes)
     network = Network(math.prod(len(matrix[0]) for matrix in matrices))
-    network.transformed(matrices, [Ref(place, 0, 1) for place in range(network.inputs)])
+    network.transformed(matrices)
     assert len(network.sums) == min(
         tile_cost(matrices, order).shared for order in itertools.permutations(range(len(matrices)))
     )

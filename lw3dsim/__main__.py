@@ -1,6 +1,23 @@
-"""``python -m lw3dsim``."""
+"""The program ``lw3dsim``, which is ``python -m lw3dsim`` as well."""
 
-from lw3dsim.cli.main import main
+import gc
+
+# A command of a second makes fewer objects than this, hardly any of them garbage: Python would look through all of them
+# again and again. What is no more than so many is no burden to longer ones.
+OBJECTS_AT_ONCE = 200_000
+
+
+def run() -> None:
+    """Run the command that the arguments name, and end the process."""
+    gc.set_threshold(OBJECTS_AT_ONCE)
+    from lw3dsim.cli.main import main
+
+    try:
+        main(prog_name="lw3dsim")
+    finally:
+        # What is left goes with the process, and need not be looked through.
+        gc.freeze()
+
 
 if __name__ == "__main__":
-    main(prog_name="lw3dsim")
+    run()

@@ -69,6 +69,21 @@ def test_a_run_in_a_pipe_begins_without_what_it_does_not_ask_for():
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=plain)
 
 
+def test_a_run_looks_through_its_objects_neither_on_its_way_nor_at_its_end():
+    code = (
+        "import gc, sys; sys.argv=['lw3dsim','simulate','c3d','--input','16x32x32']\n"
+        "from lw3dsim.__main__ import run\n"
+        "looks = []\n"
+        "gc.callbacks.append(lambda phase, _: looks.append(phase))\n"
+        "try: run()\n"
+        "except SystemExit: pass\n"
+        "gc.collect(0)\n"
+        "assert looks == ['start', 'stop'], looks\n"
+        "assert gc.get_freeze_count() > 10_000"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
 def test_threads_of_blas_stay_as_asked_and_are_left_to_what_multiplies(monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
     main.get_command(None, "simulate")

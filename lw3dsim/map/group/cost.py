@@ -11,7 +11,7 @@ from lw3dsim.base.caches import kept
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value, replace
 from lw3dsim.map.group.fitting import Chunks
-from lw3dsim.map.group.lying import Lines, Lying, Moved
+from lw3dsim.map.group.lying import Lines, Lying, Moved, touch_all
 from lw3dsim.map.group.mode import make_modes
 from lw3dsim.map.group.orders import Order, leader, least_apart, modes_of, round_channels, shared, sharing
 from lw3dsim.map.group.packing import lay_tensors
@@ -279,14 +279,18 @@ def _sent(tensors: tuple[_Tensor, ...], besides: int, work: Kernels) -> _Sent:
     own = list(itertools.accumulate([len(one.sizes) for one in tensors], initial=0))
     *begin, end = itertools.accumulate([len(those) for both in parted for those in both], initial=0)
     numbers, once = [one.number for one in tensors], [0] * (reads + 1) + [1] * besides
-    tensor, place, is_once, usual, packed, begins, sizes, read, sources, stored = work.split(
+    *firsts, touched = itertools.accumulate([len(one.blocks) * len(one.sizes) for one in tensors], initial=0)
+    tensor, place, is_once, usual, packed, begins, sizes, first, read, sources, stored = work.split(
         numbers, own[:-1], once, [*begin[::2], end], begin[1::2], own, [size for one in tensors for size in one.sizes],
-        numbers[:reads], [one.sources for one in tensors[:reads]], numbers[reads + 1 :],
+        firsts, numbers[:reads], [one.sources for one in tensors[:reads]], numbers[reads + 1 :],
     )  # fmt: skip
     layouts = work.joined([
         _layouts(one.layout, those) for one, both in zip(tensors, parted, strict=True) for those in both if those
     ])  # fmt: skip
-    return _Sent(Moved(tensor, place, is_once, usual, packed, Chunks(begins, sizes), layouts), read, sources, stored)
+    blocks, columns = work.carved([touched, touched])
+    moved = Moved(tensor, place, is_once, usual, packed, Chunks(begins, sizes), layouts, first, blocks, columns)
+    work(touch_all)(moved)
+    return _Sent(moved, read, sources, stored)
 
 
 def _parted(blocks: Blocks) -> tuple[Blocks, Blocks]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import NEVER, ceiling
-from lw3dsim.base.kernels import kernel, read
+from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.map.group.axes import stored_whole
 from lw3dsim.tensor.bursts import Rows, bursts_of, columns_of, is_scattered
 
@@ -36,7 +36,8 @@ class Moved(NamedTuple):
 
     Sizes ascend up to all channels. If it ``is_once``, a tile moves only what no tile before it had. ``layouts`` are
     Rows behind each other: its ``usual`` ones from a number on, behind them those of ``packed`` rows, up to the usual
-    ones of the next.
+    ones of the next. By layout of it, and size, all its chunks touch whole ``blocks`` and scattered ``columns``, from
+    the place ``first`` on.
     """
 
     tensor: Words
@@ -46,6 +47,9 @@ class Moved(NamedTuple):
     packed: Words
     sizes: Chunks
     layouts: Words
+    first: Words
+    blocks: Words
+    columns: Words
 
 
 class Lying(NamedTuple):
@@ -75,24 +79,43 @@ def lay_tensor(cuts: Cuts, ways: int, moved: Moved, one: int, lines: Lines, span
     is scratch.
     """
     every, begin, end = len(cuts.tile), moved.sizes.begin[one], moved.sizes.begin[one + 1]
-    tensor, channels, is_once = moved.tensor[one], moved.sizes.size[end - 1], moved.is_once[one]
+    tensor, is_once = moved.tensor[one], moved.is_once[one]
     for place in range(moved.place[one] * every, (moved.place[one] + end - begin) * every):
         lines.bursts[place], lines.parts[place], lines.row_bursts[place], lines.block[place] = NEVER, 0, 0, 0
     for number in range(moved.usual[one], moved.packed[one]):
         rows = read(Rows, moved.layouts, number)
         sum_rows(rows, cuts, ways, tensor, spans, is_once)
+        first = touched_place(moved, one, number)
         for i in range(end - begin):
-            blocks, columns = touched(rows, channels, moved.sizes.size[begin + i])
+            blocks, columns = moved.blocks[first + i], moved.columns[first + i]
             parts = blocks + min(columns, 1)
             for way in range(ways):
-                positions = cuts.all_new[tensor * every + way]
-                if is_once:
-                    positions = stored_whole(cuts, way, tensor)
-                bursts = blocks * spans[way] + columns * positions
-                place = (moved.place[one] + i) * every + way
+                bursts, place = blocks * spans[way], (moved.place[one] + i) * every + way
+                if columns:
+                    whole = stored_whole(cuts, way, tensor) if is_once else cuts.all_new[tensor * every + way]
+                    bursts += columns * whole
                 if bursts < lines.bursts[place] or (bursts == lines.bursts[place] and parts < lines.parts[place]):
                     lines.bursts[place], lines.parts[place] = bursts, parts
                     lines.row_bursts[place], lines.block[place] = rows.row_bursts, rows.block
+
+
+@entry
+def touch_all(moved: Moved) -> None:
+    """Fill in what chunks of all sizes touch of each tensor, in each of its layouts."""
+    for one in range(len(moved.tensor)):
+        begin, end = moved.sizes.begin[one], moved.sizes.begin[one + 1]
+        for number in range(moved.usual[one], moved.usual[one + 1]):
+            rows, first = read(Rows, moved.layouts, number), touched_place(moved, one, number)
+            for i in range(end - begin):
+                blocks, columns = touched(rows, moved.sizes.size[end - 1], moved.sizes.size[begin + i])
+                moved.blocks[first + i], moved.columns[first + i] = blocks, columns
+
+
+@kernel
+def touched_place(moved: Moved, one: int, number: int) -> int:
+    """Return where what chunks of the first size touch of a tensor stands, in the layout of a number."""
+    sizes = moved.sizes.begin[one + 1] - moved.sizes.begin[one]
+    return moved.first[one] + (number - moved.usual[one]) * sizes
 
 
 @kernel

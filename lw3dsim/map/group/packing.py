@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.map.group.axes import stored_whole
-from lw3dsim.map.group.lying import lay_tensor, moved_along, saves_weights, touched
+from lw3dsim.map.group.lying import lay_tensor, moved_along, saves_weights, touched_place
 from lw3dsim.tensor.bursts import Rows
 from lw3dsim.tensor.planes import bursts_of_lines
 
@@ -57,7 +57,7 @@ def lay_frames(
             for k in range(ways_w):
                 planes[j * len(w.tile) + k] = sum_plane(rows, h, w, j, k, tensor, is_once)
         for i in range(end - begin):
-            blocks, _ = touched(rows, moved.sizes.size[end - 1], moved.sizes.size[begin + i])
+            blocks = moved.blocks[touched_place(moved, one, number) + i]
             for j in range(ways_h):
                 for k in range(ways_w):
                     at, bursts = frame_place(h, w, first + i, j, k), blocks * planes[j * len(w.tile) + k]

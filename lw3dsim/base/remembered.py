@@ -9,21 +9,22 @@ replaced. Where the file can't be used, nothing is remembered; one that is not o
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import sqlite3
 import sys
 from contextlib import closing, suppress
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from lw3dsim.base.folders import cache_folder
+from lw3dsim.base.sources import package_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 Answer = TypeVar("Answer")
 
@@ -59,7 +60,8 @@ def forget_mappings() -> None:
     """Remember nothing from now on, in this process; the file stays."""
     connection = _state.pop("connection", None)
     if isinstance(connection, sqlite3.Connection):
-        connection.close()
+        with suppress(sqlite3.Error):  # of another thread
+            connection.close()
     _state["is_on"] = False
 
 
@@ -121,6 +123,8 @@ def _connection() -> sqlite3.Connection:
         raise FileExistsError(str(path))
     connection = sqlite3.connect(path, PATIENCE_S, isolation_level=None)
     _state["connection"] = connection
+    # Who closes the file last writes into it what lies beside it: who opens it next begins at once.
+    atexit.register(forget_mappings)
     connection.text_factory = bytes
     # Readers and a writer do not wait for each other, and no write waits for the disk.
     connection.execute("PRAGMA journal_mode = WAL")
@@ -130,7 +134,7 @@ def _connection() -> sqlite3.Connection:
 
 def memory_path() -> Path:
     """Return the file in which answers are kept."""
-    return cache_folder() / f"mappings-{_sources()[:16]}.sqlite"
+    return cache_folder() / f"mappings-{package_digest()[:16]}.sqlite"
 
 
 def _create(path: Path) -> None:
@@ -171,23 +175,3 @@ def _name(question: object) -> bytes:
 def checksum_of(name: bytes, answer: bytes) -> bytes:
     """Return what an answer is stored with: a digest of it and of the question's name."""
     return hashlib.sha256(name + answer).digest()
-
-
-@cache
-def _sources() -> str:
-    """Return a digest of this package: any change of it asks anew."""
-    digest = hashlib.sha256()
-    for path in sorted(_modules(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))):  # noqa: PTH120  # fast
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # likewise
-            digest.update(file.read())
-    return digest.hexdigest()
-
-
-def _modules(folder: str) -> Iterator[str]:
-    """Yield the paths of the Python sources in a folder and those below it."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith(".py"):
-                yield entry.path
-            elif entry.name != "__pycache__" and entry.is_dir():
-                yield from _modules(entry.path)

@@ -7,7 +7,7 @@ from lw3dsim.account.area import AreaBreakdown
 from lw3dsim.account.energy import ByComponent, EnergyCauses
 from lw3dsim.account.events import DramBytesBreakdown
 from lw3dsim.base.records import Record, described, summed_fields, unit_of
-from lw3dsim.engine.attribution import CyclesBreakdown
+from lw3dsim.engine.causes import CyclesBreakdown
 from lw3dsim.result.executed import ExecutedLayer, ExecutionResult
 from lw3dsim.result.records import IDENTITY, Figures, Layer, Totals
 

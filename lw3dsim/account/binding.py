@@ -6,7 +6,7 @@ import math
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
-from lw3dsim.engine.attribution import IDLE
+from lw3dsim.engine.causes import IDLE
 from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.map.words import plural, unrolling
 from lw3dsim.schedule.work import LayerWork, Work

@@ -16,7 +16,7 @@ from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Linear
 from lw3dsim.dram.power import DramCounts  # noqa: TC001
-from lw3dsim.engine.attribution import Busy  # noqa: TC001
+from lw3dsim.engine.causes import Busy  # noqa: TC001
 from lw3dsim.schedule.work import GroupWork, LayerWork, Work
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy as np
 
 from lw3dsim.account.events import STREAMS
 from lw3dsim.base.values import Value, replace
-from lw3dsim.engine.attribution import BOUND
+from lw3dsim.engine.causes import BOUND
 from lw3dsim.engine.pauses import when_worked
 from lw3dsim.engine.trace import streams
 from lw3dsim.schedule.fused import GroupSchedule

@@ -14,7 +14,7 @@ from lw3dsim.base.values import replace
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.dataflow import DATAFLOWS
 from lw3dsim.describe.expected import reason_of
-from lw3dsim.engine.attribution import CyclesBreakdown
+from lw3dsim.engine.causes import CyclesBreakdown
 from lw3dsim.errors import InputError
 from lw3dsim.network.pipeline import simulate_prepared
 from lw3dsim.result.records import Totals

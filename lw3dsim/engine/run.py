@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.dram.power import DramCounts
-    from lw3dsim.engine.attribution import Busy
+    from lw3dsim.engine.causes import Busy
     from lw3dsim.engine.memory import Memory
     from lw3dsim.engine.trace import Job
     from lw3dsim.schedule.build import Drafted

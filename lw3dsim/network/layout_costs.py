@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Linear
-from lw3dsim.engine.attribution import COMPUTING
+from lw3dsim.engine.causes import COMPUTING
 from lw3dsim.machine.microarchitecture import shared_ports
 from lw3dsim.map.group.floor import stage_floor
 from lw3dsim.map.layer.mapping import input_layout, output_layout

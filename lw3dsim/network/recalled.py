@@ -15,7 +15,7 @@ from lw3dsim.account.simulated import Run, Simulated
 from lw3dsim.base.remembered import is_remembering, recall, remember
 from lw3dsim.base.values import fields_of, names_of
 from lw3dsim.describe.accelerator_file import named_by
-from lw3dsim.engine.attribution import CAUSES
+from lw3dsim.engine.causes import CAUSES
 from lw3dsim.schedule.work import Work
 
 if TYPE_CHECKING:

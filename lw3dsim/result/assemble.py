@@ -13,7 +13,7 @@ from lw3dsim.base.caches import once
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.moves import Copy, copied
 from lw3dsim.describe.states import state_bytes
-from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
+from lw3dsim.engine.causes import CAUSES, CyclesBreakdown
 from lw3dsim.machine.problem import width_note
 from lw3dsim.result.costs import Costs
 from lw3dsim.result.derived import BatchDerived, StreamDerived, batch_derived, derived, stream_derived

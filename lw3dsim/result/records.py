@@ -18,7 +18,7 @@ from lw3dsim.account.events import DramBytesBreakdown
 from lw3dsim.base.records import Amount, Count, Positive, PositiveAmount, Record, ahead, figure, one_of, summed
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.workload import AnyLayer, Phase, ScaledNorm, Size, StreamState
-from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
+from lw3dsim.engine.causes import CAUSES, CyclesBreakdown
 from lw3dsim.transform.algorithms import POLICIES
 
 # Words that fields take.

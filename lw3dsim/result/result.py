@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lw3dsim.account.area import AreaBreakdown
     from lw3dsim.account.events import DramBytesBreakdown
     from lw3dsim.base.records import Cell, Plain
-    from lw3dsim.engine.attribution import CyclesBreakdown
+    from lw3dsim.engine.causes import CyclesBreakdown
     from lw3dsim.result.closeups import Closeups
     from lw3dsim.result.records import Configuration, EnergyBreakdown, Layer, Totals
 

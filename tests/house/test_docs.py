@@ -36,7 +36,7 @@ from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.dram import in_order
 from lw3dsim.dram.device import idle_device
 from lw3dsim.dram.replay import replay
-from lw3dsim.engine.attribution import CAUSES
+from lw3dsim.engine.causes import CAUSES
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry, StageEntry
 from lw3dsim.network.request import Request
 from lw3dsim.transform.passes import PASSES

@@ -15,7 +15,7 @@ from lw3dsim.account.dram import MOVED
 from lw3dsim.account.energy import COMPONENTS
 from lw3dsim.base.values import replace
 from lw3dsim.comparison.compare import Case, Comparison
-from lw3dsim.engine.attribution import CAUSES
+from lw3dsim.engine.causes import CAUSES
 from lw3dsim.report.html import figures, render
 from lw3dsim.report.html.comparison import comparison_page
 from lw3dsim.report.html.contrast import Colour, contrast

@@ -18,7 +18,7 @@ from lw3dsim.account.energy import ByComponent, EnergyCauses
 from lw3dsim.account.events import DramBytesBreakdown
 from lw3dsim.base.records import Breakdown, Record, described, summed_fields, unit_of
 from lw3dsim.describe.workload_file import parse_workload
-from lw3dsim.engine.attribution import CAUSES, CyclesBreakdown
+from lw3dsim.engine.causes import CAUSES, CyclesBreakdown
 from lw3dsim.result.records import Figures, Layer, RunRecord, Totals
 from lw3dsim.result.result import Result
 

@@ -14,7 +14,7 @@ from lw3dsim import InputError, simulate
 from lw3dsim.base.records import summed_fields
 from lw3dsim.describe.workload import AnyLayer, Phase, ScaledNorm
 from lw3dsim.describe.workload_file import parse_workload
-from lw3dsim.engine.attribution import CAUSES
+from lw3dsim.engine.causes import CAUSES
 from lw3dsim.network.objective import OBJECTIVES
 from lw3dsim.network.units import MODES
 from lw3dsim.result.records import Figures, RunRecord

@@ -15,7 +15,7 @@ from lw3dsim.base.arrays import as_lists
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload_file import parse_workload
-from lw3dsim.engine.attribution import BOUND, COMPUTING, IDLE
+from lw3dsim.engine.causes import BOUND, COMPUTING, IDLE
 from lw3dsim.engine.stream import simulate_stream
 from lw3dsim.errors import InputError
 from lw3dsim.network.pipeline import make_chain, map_network, resolve_design, resolve_network

@@ -6,7 +6,6 @@ remedy. The command line prints it and exits with code 2.
 
 from __future__ import annotations
 
-import difflib
 import reprlib
 from typing import TYPE_CHECKING
 
@@ -128,8 +127,10 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
     names = sorted(allowed)
     if not names:
         return "there are none"
+    from difflib import get_close_matches
+
     # A long text is close to no name, and takes long to be held against them.
-    close = difflib.get_close_matches(name[:100], names, n=1) or [one for one in names if one.lower() == name.lower()]
+    close = get_close_matches(name[:100], names, n=1) or [one for one in names if one.lower() == name.lower()]
     hint = f"did you mean {close[0]!r}? Allowed" if close else "allowed"
     return f"{hint}: {', '.join(one_line(one, 200) for one in names)}"
 

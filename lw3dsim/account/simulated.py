@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from lw3dsim.account.accesses import accesses_of
 
@@ -17,7 +17,6 @@ from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Linear
 from lw3dsim.dram.power import DramCounts  # noqa: TC001
 from lw3dsim.engine.causes import Busy  # noqa: TC001
-from lw3dsim.schedule.work import GroupWork, LayerWork, Work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,9 +25,11 @@ if TYPE_CHECKING:
     from lw3dsim.account.energy import Causes
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.workload import AnyLayer, Workload
+    from lw3dsim.schedule.group_work import GroupWork
+    from lw3dsim.schedule.work import LayerWork, Work
 
 
-Done = TypeVar("Done", bound=Work, covariant=True)
+Done = TypeVar("Done", bound="Work", covariant=True)
 
 
 class Simulated(Value, frozen=True, kw_only=True, eq=False):
@@ -86,8 +87,8 @@ class Run(Simulated, Generic[Done], frozen=True, kw_only=True, eq=False, dict=Tr
         return tuple(Stage(problem=problem, events=events, ideal_mults=mults) for problem, events, mults in each)
 
 
-LayerRun = Run[LayerWork]
-GroupRun = Run[GroupWork]
+LayerRun: TypeAlias = "Run[LayerWork]"
+GroupRun: TypeAlias = "Run[GroupWork]"
 
 
 class Unit(Value, frozen=True, kw_only=True):

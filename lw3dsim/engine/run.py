@@ -18,6 +18,7 @@ from lw3dsim.engine import fast_engine, steady
 from lw3dsim.engine.attribution import attribute, count_busy
 from lw3dsim.engine.checked import check_returned
 from lw3dsim.engine.memory import PLAIN, REORDERING, draft_memory, dram_counts, make_memory
+from lw3dsim.engine.names import AUTO, FAST, SIMPY
 from lw3dsim.engine.steady import Effort
 from lw3dsim.engine.trace import Trace, draft_job, empty_trace, make_job
 from lw3dsim.errors import InputError, PluginError, short
@@ -109,7 +110,7 @@ def _engine(name: str, found: object) -> Engine:
 
 
 ENGINES: Family[Engine] = Family(
-    "lw3dsim.engines", "engine", {"auto": run_fast, "fast": run_fast, "simpy": run_simpy}, read=_engine
+    "lw3dsim.engines", "engine", {AUTO: run_fast, FAST: run_fast, SIMPY: run_simpy}, read=_engine
 )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.values import replace
 from lw3dsim.describe.buffers import KIB_BITS, OWN_BANKS, SHARES, STREAM_BUFFERS
-from lw3dsim.map.fill import group_fill, layer_fill
+from lw3dsim.map.fill import layer_fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from lw3dsim.describe.buffers import Buffers
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.fill import Fill
-    from lw3dsim.map.group.group import Group, GroupMapping
     from lw3dsim.map.layer.mapping import Mapping as LayerMapping
 
 # Buffers that a layer fills; a group fills one more.
@@ -35,23 +34,7 @@ def layer_design(problem: Problem, mapping: LayerMapping, arch: Accelerator) -> 
     """
     if not arch.buffers.is_whole:
         return arch
-    return replace(arch, buffers=_divided(arch.buffers, needs_of(layer_fill(problem, mapping, arch), arch.buffers)))
-
-
-def group_design(group: Group, mapping: GroupMapping, arch: Accelerator) -> Accelerator:
-    """Return ``arch`` as a fused group sees it, what is not given divided by what its mapping needs.
-
-    Raises ValueError where that is more than there is.
-    """
-    buffers = arch.buffers
-    if not buffers.is_divided_by_group:
-        return arch
-    needs = needs_of(group_fill(group, mapping, arch), buffers)
-    buffers = _divided(buffers, needs) if buffers.is_whole else buffers
-    share = shares_needed(buffers, needs["intermediate"])
-    if share + shares_needed(buffers, needs["ofmap"]) > SHARES:
-        raise ValueError(f"{share} of {SHARES} shares of the output buffer leave too little for outputs")
-    return replace(arch, buffers=replace(buffers, intermediate_share=share / SHARES))
+    return replace(arch, buffers=divided(arch.buffers, needs_of(layer_fill(problem, mapping, arch), arch.buffers)))
 
 
 def needs_of(fills: Sequence[Fill], buffers: Buffers) -> dict[str, int]:
@@ -86,7 +69,11 @@ def shares_needed(buffers: Buffers, bits: int) -> int:
     return max(-(-bits // buffers.share_bits), 1)
 
 
-def _divided(buffers: Buffers, needs: Mapping[str, int]) -> Buffers:
+def divided(buffers: Buffers, needs: Mapping[str, int]) -> Buffers:
+    """Return ``buffers`` that share a memory with the banks that hold ``needs``, inputs with the rest of them.
+
+    Raises ValueError where that is more than there is.
+    """
     banks = banks_needed(buffers, needs)
     rest = buffers.shared_banks - sum(banks.values())
     if rest < 0:

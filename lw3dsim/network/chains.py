@@ -10,6 +10,7 @@ from lw3dsim.map.group.fusable import can_branch, can_fuse
 from lw3dsim.map.group.group import Group
 from lw3dsim.map.group.partition import make_trees
 from lw3dsim.network.fans import can_begin, fans_of
+from lw3dsim.network.units import moved_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -214,23 +215,6 @@ def stored_of(network: Workload, layers: Sequence[AnyLayer]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def moved_of(network: Workload, layers: Sequence[AnyLayer], group: Group | None) -> tuple[str | None, ...]:
-    """Return the tensors that a layer or ``group`` of ``layers`` moves, in the order of its blocks.
-
-    The first is one of those that the first layer reads as they lie, None where there is none.
-    """
-    read, made = next(iter(network.reads_as_laid(layers[0])), None), layers[-1].name
-    if group is None:
-        return read, made
-    stored = (layers[tensor - 1].name for tensor in group.stored)
-    return read, made, *stored, *(_second(layers[i - 1], layers[i]) for i in group.seconds)
-
-
-def _second(before: AnyLayer, layer: AnyLayer) -> str:
-    """Return what a layer of a chain reads beside what the one before it makes."""
-    return next(name for name in layer.streams if name != before.name)
-
-
 def trees_of(network: Workload, problems: Sequence[Problem], arch: Accelerator, apart: Collection[int]) -> Trees:
     """Return what of a network may be fused, whose layers are these ``problems``; those ``apart`` may not."""
     feeds = without(links(network, problems), apart) if arch.buffers.can_fuse else {}
@@ -251,6 +235,6 @@ def group_along(network: Workload, problems: Sequence[Problem], path: Path, free
 def free_of(network: Workload, path: Path, group: Group) -> tuple[str | None, ...]:
     """Return the tensors that may lie in free blocks: the input and the output of a path's ``group``, what it stores.
 
-    See :func:`moved_of`.
+    See :func:`lw3dsim.network.units.moved_of`.
     """
     return moved_of(network, [network.layers[i] for i in path], group)[: 2 + len(group.stored)]

@@ -30,7 +30,8 @@ from lw3dsim.network.widths import in_numbers, name_of
 from lw3dsim.result.executed import ExecutedLayer, ExecutionResult, Outputs
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule, stage_machines
-from lw3dsim.schedule.work import GroupWork, LayerWork, Work
+from lw3dsim.schedule.group_work import GroupWork
+from lw3dsim.schedule.work import LayerWork, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

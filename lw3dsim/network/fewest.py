@@ -25,9 +25,10 @@ from lw3dsim.map.group.least import least_of_groups
 from lw3dsim.map.group.partition import Ending, Trees
 from lw3dsim.map.group.search import ROUNDED, in_usual_chunks
 from lw3dsim.map.layer.price import BYTES_ONLY, Price
+from lw3dsim.map.layer.search import tile_channels
 from lw3dsim.network.chains import group_along, trees_of
 from lw3dsim.network.groups import find_group, run_group
-from lw3dsim.network.layers import fewest_bytes, floor_of_ways, run_layer, tiles_of_ways
+from lw3dsim.network.layers import by_itself, fewest_bytes, floor_of_ways, of_ways, run_layer
 from lw3dsim.network.layouts import free_blocks, moved_by, packed_blocks, settle_layouts, standing
 from lw3dsim.network.offers import NOTHING, OTHERS, End, Offer, ends_of, users_of
 from lw3dsim.network.other_blocks import chunks_of
@@ -42,11 +43,12 @@ if TYPE_CHECKING:
     from lw3dsim.account.simulated import Run
     from lw3dsim.base.arrays import Floats
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.describe.workload import Workload
+    from lw3dsim.describe.workload import AnyLayer, Workload
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.group import Blocks, Group
     from lw3dsim.map.group.laid import Layouts
     from lw3dsim.map.group.partition import Path
+    from lw3dsim.map.layer.mapping import Quanta
     from lw3dsim.map.mapping_file import MappingFile
     from lw3dsim.network.layers import Lies
     from lw3dsim.schedule.work import Work
@@ -103,7 +105,7 @@ class Asked(Value, frozen=True, kw_only=True):
         """The channels of tensors that tiles may have."""
         tiles: dict[str, list[int]] = {name: [] for name in self.network.shapes}
         for layer in self.network.layers:
-            first, last = tiles_of_ways(self.network, layer, self.arch, self.policy)
+            first, last = _tiles_of_ways(self.network, layer, self.arch, self.policy)
             tiles[layer.name] += last
             for name in self.network.reads_as_laid(layer):
                 tiles[name] += first
@@ -313,3 +315,10 @@ def _fixed_offer(asked: Asked, path: Path, run: Run[Work], blocks: Mapping[str, 
     unit = Unit(layers=tuple(asked.network.layers[i] for i in path), run=run)
     moved = partial(moved_by, unit, make_clocks(asked.arch).burst_bytes)
     return Offer.of(ends_of(asked.network, path, blocks, run.work.fused), 0, moved)
+
+
+def _tiles_of_ways(network: Workload, layer: AnyLayer, arch: Accelerator, policy: str) -> Quanta:
+    """Return the channels that tiles of a layer's input and output may have, in any way in which it may run."""
+    ways = of_ways(by_itself(network, layer, arch, policy), tile_channels)
+    first, last = (tuple(sorted({size for way in ways for size in way[side]})) for side in range(2))
+    return first, last

@@ -10,14 +10,17 @@ from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.buffers import OWN_BANKS
 from lw3dsim.errors import InputError, MappingError, one_line, short, suggest
 from lw3dsim.machine.problem import has_groups, problem_of, side_by_side
-from lw3dsim.map.division import group_design, layer_design
+from lw3dsim.map.division import layer_design
+from lw3dsim.map.group_fill import group_design
 from lw3dsim.map.mapping_file import GroupEntry, LayerEntry
 from lw3dsim.network.chains import can_stand, can_stay, group_of, is_next, stored_of
 from lw3dsim.network.layers import run_layer
 from lw3dsim.network.runs import bare, run_work, seen_by
 from lw3dsim.network.views import as_given
-from lw3dsim.possible import group_faults, layer_faults
-from lw3dsim.schedule.work import GroupWork, LayerWork
+from lw3dsim.possible.group import group_faults
+from lw3dsim.possible.layer import layer_faults
+from lw3dsim.schedule.group_work import GroupWork
+from lw3dsim.schedule.work import LayerWork
 from lw3dsim.tensor.layout import said_of
 from lw3dsim.transform.algorithms import candidates
 from lw3dsim.transform.passes import read_pass
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.group import Group
     from lw3dsim.map.group.partition import Path
     from lw3dsim.map.mapping_file import BankCounts, MappingFile
-    from lw3dsim.possible import Fault
+    from lw3dsim.possible.layer import Fault
     from lw3dsim.schedule.work import Work
     from lw3dsim.transform.algorithms import Algorithm
 

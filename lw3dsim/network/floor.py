@@ -24,7 +24,7 @@ from lw3dsim.base.values import Value
 from lw3dsim.dram.device import rules_of
 from lw3dsim.dram.power import DramCounts
 from lw3dsim.map.floor import compulsory_by_stream
-from lw3dsim.map.layer.search import CANDIDATES
+from lw3dsim.map.layer.price import CANDIDATES
 from lw3dsim.network.layers import LayerSearch, by_itself, of_ways
 from lw3dsim.schedule.work import LayerWork
 

@@ -8,22 +8,22 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lw3dsim.account.energy import Sparsity, onchip_pj
-from lw3dsim.account.tally import tally_group
+from lw3dsim.account.group_tally import tally_group
 from lw3dsim.base.caches import kept
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.remembered import recall, remember
 from lw3dsim.base.values import Value
 from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.map.division import group_design
 from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.group.dividing import search_divided
 from lw3dsim.map.group.search import CANDIDATES, Found, Plan
+from lw3dsim.map.group_fill import group_design
 from lw3dsim.network.objective import at_work
 from lw3dsim.network.runs import best_run
-from lw3dsim.possible import group_steps, is_possible_group
+from lw3dsim.possible.group import group_steps, is_possible_group
 from lw3dsim.schedule.fused import busy_under
-from lw3dsim.schedule.work import GroupWork
+from lw3dsim.schedule.group_work import GroupWork
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.map.group.group import Blocks, Group
     from lw3dsim.map.layer.price import Price
-    from lw3dsim.network.runs import Tried
+    from lw3dsim.network.tries import Tried
     from lw3dsim.schedule.build import Drafted
     from lw3dsim.schedule.fused import Busy
 
@@ -154,7 +154,7 @@ def group_candidates(asked: GroupSearch) -> list[Bounded]:
 
 
 class GroupSearch(Value, frozen=True, kw_only=True):
-    """The search for a mapping of a fused group; see :class:`lw3dsim.network.runs.Search`."""
+    """The search for a mapping of a fused group; see :class:`lw3dsim.network.tries.Search`."""
 
     group: Group
     arch: Accelerator

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
-from lw3dsim.account.energy import Sparsity, Stage, onchip_pj, own_pj
-from lw3dsim.account.tally import tallies
+from lw3dsim.account.energy import Sparsity, own_pj
 from lw3dsim.base.caches import kept, once
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.values import Value, replace
@@ -18,15 +17,10 @@ from lw3dsim.errors import MappingError
 from lw3dsim.machine.problem import make_problem, on_rows, problem_of
 from lw3dsim.map.division import layer_design
 from lw3dsim.map.floor import floor_bytes
-from lw3dsim.map.layer.mapping import Mapping
-from lw3dsim.map.layer.price import BYTES_ONLY, Price
-from lw3dsim.map.layer.ranking import BUSY_PARTS
-from lw3dsim.map.layer.search import CANDIDATES, all_blocks, search, tile_channels
-from lw3dsim.map.layer.shortlist import TOLERANCE
-from lw3dsim.network.objective import at_work
+from lw3dsim.map.layer.mapping import Mapping, all_blocks
+from lw3dsim.map.layer.price import BYTES_ONLY, CANDIDATES, TOLERANCE, Price
 from lw3dsim.network.runs import bare, found_run, paced_by, remembered_run, seen_by
-from lw3dsim.possible import is_possible
-from lw3dsim.schedule.build import draft_layer
+from lw3dsim.possible.layer import is_possible
 from lw3dsim.schedule.work import LayerWork
 from lw3dsim.transform.algorithms import candidates
 
@@ -39,17 +33,14 @@ if TYPE_CHECKING:
     from lw3dsim.describe.shape import Widths
     from lw3dsim.describe.workload import AnyLayer, Shape, Workload
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.map.layer.candidates import Quanta
+    from lw3dsim.map.layer.mapping import Quanta
     from lw3dsim.map.layer.search import Candidate
-    from lw3dsim.network.runs import Tried
+    from lw3dsim.network.tries import Tried
     from lw3dsim.schedule.build import Drafted
     from lw3dsim.transform.algorithms import Algorithm, Kind
 
 
 Found = TypeVar("Found")
-
-# How many mappings are looked at closely, where energy counts, for each that is simulated.
-NEAR = 4
 
 # The channel blocks in which a layer or group has its input and output, None for as it would by itself.
 Lies = tuple[int | None, ...]
@@ -145,13 +136,6 @@ def fewest_bytes_of(problem: Problem, arch: Accelerator) -> int:
     quanta = all_blocks(problem, arch)
     asked = LayerSearch(problem=problem, arch=arch, price=BYTES_ONLY, most=CANDIDATES, quanta=quanta)
     return min(found.bursts for found in asked.candidates()) * asked.clocks.burst_bytes
-
-
-def tiles_of_ways(network: Workload, layer: AnyLayer, arch: Accelerator, policy: str) -> Quanta:
-    """Return the channels that tiles of a layer's input and output may have, in any way in which it may run."""
-    ways = of_ways(by_itself(network, layer, arch, policy), tile_channels)
-    first, last = (tuple(sorted({size for way in ways for size in way[side]})) for side in range(2))
-    return first, last
 
 
 def floor_of_ways(network: Workload, layer: AnyLayer, arch: Accelerator, policy: str) -> int:
@@ -259,31 +243,13 @@ def _found_among(search: LayerSearch, engine: str) -> tuple[Mapping, LayerRun]:
 
 @kept(16384)
 def _candidates(asked: LayerSearch) -> list[Candidate]:
-    """Return the candidates of a search: bounds of a design look at them before it is simulated.
+    """Return the candidates of a search: bounds of a design look at them before it is simulated."""
+    # What searches is imported once a mapping is not recalled.
+    from lw3dsim.network.layer_candidates import candidates_of
 
-    Where energy counts, those near in time and traffic are judged by all that they take on chip as well.
-    """
-    price, problem, arch, clocks = asked.price, asked.problem, asked.arch, asked.clocks
-    if price is None or not price.pj:
-        return search(problem, arch, clocks, keep=asked.keep, burst_ticks=asked.burst_ticks, quanta=asked.quanta)
-    price = at_work(price.counted(clocks), [problem], arch)
-    near = search(
-        problem,
-        arch,
-        clocks,
-        keep=NEAR * asked.keep,
-        burst_ticks=asked.burst_ticks,
-        tree_ticks=price.in_ticks(price.of_trees(problem, arch), clocks),
-        busy_parts=round(price.busy / price.cycle * BUSY_PARTS),
-        row_ticks=price.in_ticks(price.row, clocks),
+    return candidates_of(
+        asked.problem, asked.arch, asked.clocks, asked.price, asked.keep, asked.burst_ticks, asked.quanta
     )
-    spent = []
-    for one, tally in zip(near, tallies(problem, [one.mapping for one in near], arch, clocks.burst_bytes), strict=True):
-        stage = Stage(problem=problem, events=tally.events, ideal_mults=problem.ideal_mults)
-        own = price.pj * onchip_pj([stage], tally.events, arch, [Sparsity()]) + price.busy * tally.array_cycles
-        own += price.row * one.rows
-        spent.append(replace(one, own_ticks=price.in_ticks(own, clocks)))
-    return sorted(spent, key=lambda one: one.ticks + asked.burst_ticks * one.bursts + one.own_ticks)[: asked.keep]
 
 
 # Of layers without weights, of up to so many operations, so many times as many mappings are simulated.
@@ -291,7 +257,7 @@ SMALL, MORE = 1 << 16, 3
 
 
 class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
-    """The search for a mapping of one layer, in all or among those ``offered``: see Search in ``network/runs.py``."""
+    """The search for a mapping of one layer, in all or among those ``offered``: see Search in ``network/tries.py``."""
 
     problem: Problem
     arch: Accelerator
@@ -341,7 +307,7 @@ class LayerSearch(Value, frozen=True, kw_only=True, dict=True, gc=True):
 
     def program(self, candidate: Candidate) -> Drafted:
         """See Search."""
-        return draft_layer(self.problem, candidate.mapping, self.arch, self.clocks)
+        return self.work(candidate.mapping).draft(self.arch, self.clocks)
 
     def work(self, mapping: Mapping) -> LayerWork:
         """See Search."""

@@ -21,7 +21,7 @@ from lw3dsim.errors import MappingError
 from lw3dsim.map.group.laid import LaidPartition
 from lw3dsim.map.group.partition import Trees, costs_with
 from lw3dsim.map.group.search import CANDIDATES, ROUNDED
-from lw3dsim.map.layer.search import all_blocks
+from lw3dsim.map.layer.mapping import all_blocks
 from lw3dsim.network.fusion import Judge, fuse
 from lw3dsim.network.groups import GroupSearch, group_candidates, run_group
 from lw3dsim.network.layers import laid, run_problem

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.network.blocks import Use, candidate_blocks, wanted_block
-from lw3dsim.network.chains import moved_of
 from lw3dsim.network.runs import settled
+from lw3dsim.network.units import moved_of
 from lw3dsim.tensor.layout import block_sizes, bursts_in_block, packed_in_fewer
 
 if TYPE_CHECKING:

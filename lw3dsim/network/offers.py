@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lw3dsim.map.group.laid import Table
-from lw3dsim.network.chains import moved_of
 from lw3dsim.network.layers import AS_IT_LIES
+from lw3dsim.network.units import moved_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -17,13 +17,10 @@ from lw3dsim.describe.weights import Weighted
 from lw3dsim.describe.workload import MAX_ELEMENTS, Workload
 from lw3dsim.errors import ArgumentError, InputError, MappingError
 from lw3dsim.importing.load import load_weighted, load_workload
-from lw3dsim.network.alone import Alone
-from lw3dsim.network.apart import map_layers, map_layers_for, one_by_one
-from lw3dsim.network.layout_costs import least_as_mapped, may_cost
+from lw3dsim.network.apart import map_layers
 from lw3dsim.network.layouts import settle_layouts
-from lw3dsim.network.objective import make_weights, network_cost
 from lw3dsim.network.runs import run_work
-from lw3dsim.network.told import Told
+from lw3dsim.network.told import FUSING, Told
 from lw3dsim.network.units import units_of
 from lw3dsim.network.views import as_given, viewed
 from lw3dsim.network.widths import in_widths, layers_in_widths, width_notes
@@ -50,9 +47,6 @@ if TYPE_CHECKING:
     from lw3dsim.schedule.program import Program
     from lw3dsim.schedule.work import Work
     from lw3dsim.transform.passes import TransformArgument
-
-# Fusing takes about as long as so many passes over the layers.
-FUSING = 4
 
 # Engines find the same times: what is chosen is looked for by the quickest, and timed by the one that is asked for.
 MAPPER = "auto"
@@ -253,27 +247,23 @@ def _mapped(
         told.all()
         return settle_layouts(network, units_of(network, [], fixed), design, MAPPER, layouts)
     runs = map_layers(network, design, algorithm=algorithm, engine=MAPPER, progress=told.layer, fixed=fixed)
-    fastest = units_of(network, runs, fixed)
-    settle = partial(settle_layouts, network, fastest, design, MAPPER, layouts)
     if fusion == "off" and objective == "latency":
-        return settle()
-    weights = make_weights(network, runs, design, objective)
-    if objective != "latency":
-        runs = map_layers_for(network, design, algorithm, MAPPER, weights, fixed, told)
-        # What time and traffic are worth where layers are fused is told by layers as they are then.
-        weights = make_weights(network, runs, design, objective)
-    alone = Alone(network=network, runs=runs, arch=design, engine=MAPPER, weights=weights, fixed=fixed, layouts=layouts)
-    found: list[list[Unit]] = []
-    cost = partial(network_cost, network, arch=design, weights=weights)
-    if fusion != "off":
-        from lw3dsim.network.laying import fused_units
+        return settle_layouts(network, units_of(network, runs, fixed), design, MAPPER, layouts)
+    # What a cut of a network is chosen by is imported where there is a choice.
+    from lw3dsim.network.cheapest import cheapest_units
 
-        found.append(fused_units(alone, partial(told.layer, times=FUSING)))
-    if not found or least_as_mapped(fastest, weights) < cost(found[0]):
-        found.insert(0, settle())
-    if fusion == "off" or may_cost(network, alone.units, design, weights) < min(map(cost, found)):
-        found.append(one_by_one(alone))
-    return min(reversed(found), key=cost)
+    return cheapest_units(
+        network,
+        runs,
+        design,
+        algorithm=algorithm,
+        engine=MAPPER,
+        fusion=fusion,
+        objective=objective,
+        fixed=fixed,
+        layouts=layouts,
+        told=told,
+    )
 
 
 def _fewest(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.workload import Workload
     from lw3dsim.machine.problem import Problem
     from lw3dsim.map.group.group import Blocks
-    from lw3dsim.map.layer.candidates import Quanta
+    from lw3dsim.map.layer.mapping import Quanta
     from lw3dsim.network.layers import Alone
     from lw3dsim.network.offers import End
 

@@ -65,6 +65,10 @@ def _algorithm(name: str, value: object) -> str:
 
 
 def _engine(name: str, value: object) -> str:
+    from lw3dsim.engine.names import BUILTIN
+
+    if isinstance(value, str) and value in BUILTIN:
+        return value
     from lw3dsim.engine.run import ENGINES
 
     return as_word(name, value, ENGINES)

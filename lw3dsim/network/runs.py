@@ -1,92 +1,35 @@
-"""Try, bound, simulate, remember: how the mapping of a layer or of a fused group is chosen among candidates."""
+"""Runs of layers and fused groups, recalled or simulated, and what of a design they depend on.
+
+What tries and simulates (``network/tries.py``) is imported once something is not recalled: a run of which all is takes
+two thirds of the time without it.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
-from lw3dsim.account.dram import plain_counts
-from lw3dsim.account.events import count_events, count_stages
-from lw3dsim.account.power import make_activity
-from lw3dsim.account.simulated import Run
 from lw3dsim.base.caches import kept
-from lw3dsim.base.integers import NEVER
 from lw3dsim.base.remembered import is_remembering, recall, remember
-from lw3dsim.base.values import Value, replace
-from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.engine.run import race, simulate_schedule
-from lw3dsim.network.recalled import keep_run, recalled_run
+from lw3dsim.base.values import replace
+from lw3dsim.network.recalled import recalled_run
 from lw3dsim.schedule.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
+    from lw3dsim.account.simulated import Run
     from lw3dsim.describe.accelerator import Accelerator
-    from lw3dsim.describe.clocks import Clocks
     from lw3dsim.describe.dataflow import Loop
-    from lw3dsim.engine.run import Raced, Timing
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.schedule.build import Drafted
-    from lw3dsim.schedule.program import Program
+    from lw3dsim.network.tries import Search
 
 Mapped = TypeVar("Mapped", bound=Work)
-Found = TypeVar("Found", bound=Work, covariant=True)
 Candidate = TypeVar("Candidate")
 Answer = TypeVar("Answer")
 Asked = TypeVar("Asked", bound="Search[Any, Any, Any]")
-
-
-class Tried(Value, Generic[Candidate], frozen=True, kw_only=True):
-    """A candidate that has been simulated."""
-
-    candidate: Candidate
-    program: Drafted
-    raced: Raced
-
-
-class Search(Protocol[Found, Candidate, Answer]):
-    """What is looked for: mappings of a layer or group, told from each other by a rule that every selection follows."""
-
-    @property
-    def arch(self) -> Accelerator:
-        """The design, without what does not decide."""
-
-    @property
-    def question(self) -> object:
-        """What decides the answer; its repr tells all of it."""
-
-    @property
-    def kind(self) -> type[Answer]:
-        """The type of the mappings."""
-
-    def is_possible(self, mapping: Answer) -> bool:
-        """Return whether a mapping may be an answer."""
-
-    def design(self, mapping: Answer) -> Accelerator:
-        """Return the design as the layer or group sees it under a mapping: its memory divided."""
-
-    def candidates(self) -> Iterable[Candidate]:
-        """Return what is worth trying, in the order in which to try it. Raises MappingError where there is nothing."""
-
-    def mapping(self, candidate: Candidate) -> Answer:
-        """Return the mapping of a candidate."""
-
-    def program(self, candidate: Candidate) -> Drafted:
-        """Return the steps of a candidate, or as much of them as it takes to race it."""
-
-    def work(self, mapping: Answer) -> Found:
-        """Return the layer or group under a mapping."""
-
-    def most_ticks(self, candidate: Candidate, tried: Sequence[Tried[Candidate]]) -> int | None:
-        """Return ticks above which a candidate is not :meth:`best`, whatever else is, once others were ``tried``.
-
-        None where a bound tells that it takes longer, or costs more: simulating it is no use.
-        """
-
-    def best(self, tried: Sequence[Tried[Candidate]]) -> Tried[Candidate]:
-        """Return the best by simulation."""
 
 
 def best_run(search: Search[Mapped, Candidate, Answer], engine: str) -> Run[Mapped]:
@@ -109,27 +52,9 @@ def remembered_run(search: Asked, engine: str, found: Callable[[Asked, str], tup
 
 def found_run(search: Search[Mapped, Candidate, Answer], engine: str) -> tuple[Answer, Run[Mapped]]:
     """Return the best mapping and its run, looked for."""
-    clocks = make_clocks(search.arch)
-    # Candidates are compared in the order of the DMA: reordering is too slow for that.
-    mapper_clocks = clocks.in_order
-    tried: list[Tried[Candidate]] = []
-    for candidate in search.candidates():
-        most = search.most_ticks(candidate, tried) if tried else NEVER
-        if most is None:
-            continue
-        drafted = search.program(candidate)
-        raced = race(drafted, mapper_clocks, most)
-        if raced is not None:
-            tried.append(Tried(candidate=candidate, program=drafted, raced=raced))
-    best = search.best(tried)
-    mapping, program = search.mapping(best.candidate), best.program.schedule()
-    timing = best.raced.timing(program) if _races(engine, clocks) else simulate_schedule(program, clocks, engine)
-    return mapping, _kept(_run(search.work(mapping), program, timing, search.design(mapping), clocks), engine)
+    from lw3dsim.network.tries import best_of
 
-
-def _races(engine: str, clocks: Clocks) -> bool:
-    """Return whether what an engine finds is what candidates are raced for."""
-    return engine in {"auto", "fast"} and clocks == clocks.in_order
+    return best_of(search, engine)
 
 
 def run_work(work: Mapped, arch: Accelerator, engine: str = "auto") -> Run[Mapped]:
@@ -145,34 +70,9 @@ def _simulated(work: Work, arch: Accelerator, engine: str) -> Run[Work]:
     known = recalled_run(work, arch, engine)
     if known is not None:
         return known
-    clocks = make_clocks(arch)
-    drafted = work.draft(arch, clocks)
-    raced, program = race(drafted, clocks) if _races(engine, clocks) else None, drafted.schedule()
-    timing = raced.timing(program) if raced else simulate_schedule(program, clocks, engine)
-    return _kept(_run(work, program, timing, arch, clocks), engine)
+    from lw3dsim.network.tries import simulated_run
 
-
-def _kept(run: Run[Mapped], engine: str) -> Run[Mapped]:
-    keep_run(run, engine)
-    return run
-
-
-def _run(work: Mapped, program: Program, timing: Timing, arch: Accelerator, clocks: Clocks) -> Run[Mapped]:
-    events = count_events(program, clocks.burst_bytes, arch.buffers)
-    return Run(
-        work=work,
-        arch=arch,
-        steps=program.steps,
-        latency_cycles=timing.latency_cycles,
-        cycles_by_cause=tuple(timing.cycles_by_cause.items()),
-        busy=timing.busy,
-        events=events,
-        stage_events=count_stages(program) if len(work.stages) > 1 else (events,),
-        dram=timing.dram or plain_counts(clocks.dram, events, clocks.dram_clocks(timing.latency_cycles)),
-        dram_bound_cycles=-(-clocks.bound_ticks(program.total_bursts) // clocks.cycle_ticks),
-        layouts=work.layouts(clocks.burst_bytes),
-        activity=make_activity(program, timing.trace),
-    )
+    return simulated_run(work, arch, engine)
 
 
 # What the depth of adder trees follows from, and beside it the number of channels in a tile.

@@ -28,6 +28,10 @@ def work_of(network: Workload) -> list[int]:
     return work
 
 
+# Fusing takes about as long as so many passes over the layers.
+FUSING = 4
+
+
 class Told:
     """Tells someone how much of ``passes`` over the layers of a network is done."""
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lw3dsim.account.simulated import LayerRun, Run
-    from lw3dsim.describe.workload import Workload
+    from lw3dsim.describe.workload import AnyLayer, Workload
+    from lw3dsim.map.group.group import Group
     from lw3dsim.map.group.partition import Path
     from lw3dsim.schedule.work import Work
 
@@ -31,6 +32,23 @@ def units_of(network: Workload, runs: Sequence[LayerRun], fixed: Mapping[Path, R
         Unit(layers=tuple(network.layers[i] for i in path), run=units[path])
         for path in sorted(units, key=lambda path: path[-1])
     ]
+
+
+def moved_of(network: Workload, layers: Sequence[AnyLayer], group: Group | None) -> tuple[str | None, ...]:
+    """Return the tensors that a layer or ``group`` of ``layers`` moves, in the order of its blocks.
+
+    The first is one of those that the first layer reads as they lie, None where there is none.
+    """
+    read, made = next(iter(network.reads_as_laid(layers[0])), None), layers[-1].name
+    if group is None:
+        return read, made
+    stored = (layers[tensor - 1].name for tensor in group.stored)
+    return read, made, *stored, *(_second(layers[i - 1], layers[i]) for i in group.seconds)
+
+
+def _second(before: AnyLayer, layer: AnyLayer) -> str:
+    """Return what a layer of a chain reads beside what the one before it makes."""
+    return next(name for name in layer.streams if name != before.name)
 
 
 def check_layers(network: Workload, names: Sequence[str]) -> None:

@@ -8,12 +8,9 @@ no width to keep.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import textwrap
 from typing import TYPE_CHECKING
-
-from rich.cells import cell_len
 
 from lw3dsim.base.values import Value, replace
 from lw3dsim.errors import InputError, short, suggest
@@ -81,6 +78,9 @@ def terminal_width() -> int | None:
     """Return the width of the terminal that standard output is; None where it is none."""
     if not sys.stdout.isatty():
         return None
+    # A run in a pipe begins without what compresses archives.
+    import shutil
+
     return shutil.get_terminal_size().columns
 
 
@@ -112,12 +112,21 @@ def _styled(lines: Sequence[Line]) -> str:
     from rich.text import Text
 
     # What was laid out is printed as it is, whatever COLUMNS says.
-    room = max((cell_len(line.text) for line in lines), default=0) + 1
+    room = max((cells_of(line.text) for line in lines), default=0) + 1
     console = Console(highlight=False, markup=False, emoji=False, width=room)
     with console.capture() as capture:
         for line in lines:
             console.print(Text(line.text, "bold" if line.is_heading else ""), soft_wrap=True)
     return capture.get()
+
+
+def cells_of(text: str) -> int:
+    """Return the cells of a terminal that ``text`` takes: wide characters take two."""
+    if text.isascii() and text.isprintable():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 class Line(Value, frozen=True):
@@ -130,14 +139,15 @@ class Line(Value, frozen=True):
 def wrapped(text: str, width: int | None, *, hang: int = 0) -> list[str]:
     """Return a sentence as lines of ``width``, later ones ``hang`` in, broken between words only."""
     text = _encodable(text)
-    if width is None or cell_len(text) <= width:
+    if width is None or cells_of(text) <= width:
         return [text]
     return textwrap.wrap(text, width, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False)
 
 
 def laid_out(table: Table, view: View) -> list[Line]:
     """Return the lines of a table: its title, headings and rows, and what was left out."""
-    columns = [_Filled.of(column, place, table.rows) for place, column in enumerate(table.columns)]
+    narrows = view.width is not None
+    columns = [_Filled.of(column, place, table.rows, narrows=narrows) for place, column in enumerate(table.columns)]
     if view.columns:
         columns = _chosen(columns, view.columns)
     blocks, left_out = [columns], list[_Filled]()
@@ -167,13 +177,13 @@ class _Filled(Value, frozen=True, kw_only=True):
     width: int
 
     @classmethod
-    def of(cls, column: Column, place: int, rows: Sequence[Sequence[str]]) -> _Filled:
+    def of(cls, column: Column, place: int, rows: Sequence[Sequence[str]], *, narrows: bool) -> _Filled:
         heading, cells = _encodable(column.heading), tuple(_encodable(row[place]) for row in rows)
-        width = max(map(cell_len, (heading, *cells)))
+        width = max(map(cells_of, (heading, *cells)))
         least = width
-        if column.least:
+        if column.least and narrows:
             # What could be mistaken for each other then stays longer, up to all of it.
-            shortest = max(min(column.least, width), cell_len(heading))
+            shortest = max(min(column.least, width), cells_of(heading))
             least = next(w for w in range(shortest, width + 1) if w == width or _are_distinct(cells, w))
         return cls(heading=heading, cells=cells, least=least, is_right=column.is_right, width=width)
 
@@ -229,17 +239,17 @@ def _drawn(columns: Sequence[_Filled]) -> list[Line]:
 
 def _padded(cell: str, column: _Filled) -> str:
     text = shortened(cell, column.width)
-    room = " " * (column.width - cell_len(text))
+    room = " " * (column.width - cells_of(text))
     return room + text if column.is_right else text + room
 
 
 def shortened(text: str, width: int) -> str:
     """Return ``text`` in at most ``width`` characters, cut in its middle, a number in it whole or not at all."""
-    if cell_len(text) <= width:
+    if cells_of(text) <= width:
         return text
     mark = _encodable("…", "..")
     head = end = len(text) // 2
-    while head + len(text) - end and cell_len(text[:head] + mark + text[end:]) > width:
+    while head + len(text) - end and cells_of(text[:head] + mark + text[end:]) > width:
         head, end = (head - 1, end) if head >= len(text) - end else (head, end + 1)
     while head and _is_number(text[head - 1 : head + 1]):
         head -= 1

@@ -12,7 +12,8 @@ from lw3dsim.machine.microarchitecture import make_machine
 from lw3dsim.map.group.orders import leader, users
 from lw3dsim.rtl.design import bank_words
 from lw3dsim.schedule.fused import stage_machines
-from lw3dsim.schedule.work import GroupWork, LayerWork
+from lw3dsim.schedule.group_work import GroupWork
+from lw3dsim.schedule.work import LayerWork
 from lw3dsim.technology.tables import CODE_BITS
 
 if TYPE_CHECKING:

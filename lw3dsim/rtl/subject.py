@@ -28,8 +28,9 @@ from lw3dsim.network.given import Given
 from lw3dsim.rtl.pauses import Paused, paused
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import GroupSchedule, build_group_schedule, stage_machines
+from lw3dsim.schedule.group_work import GroupWork
 from lw3dsim.schedule.program import Schedule  # noqa: TC001
-from lw3dsim.schedule.work import GroupWork, LayerWork
+from lw3dsim.schedule.work import LayerWork
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

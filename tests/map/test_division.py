@@ -12,13 +12,14 @@ from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
 from lw3dsim.machine.problem import on_rows
-from lw3dsim.map.division import capacities, divisions, group_design, layer_design
-from lw3dsim.map.fill import group_fill, layer_fill
+from lw3dsim.map.division import capacities, divisions, layer_design
+from lw3dsim.map.fill import layer_fill
 from lw3dsim.map.floor import floor_bytes
 from lw3dsim.map.group.candidates import fit_tiles
 from lw3dsim.map.group.dividing import search_divided
 from lw3dsim.map.group.least import least_of_groups
 from lw3dsim.map.group.search import bound_tiles, search_group
+from lw3dsim.map.group_fill import group_design, group_fill
 from lw3dsim.map.layer.price import MOST_TICKS, Price
 from lw3dsim.map.layer.search import search
 

@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from lw3dsim.account.events import count_events, count_stages
-from lw3dsim.account.tally import tally_group
+from lw3dsim.account.group_tally import tally_group
 from lw3dsim.base.arrays import as_lists
 from lw3dsim.base.values import fields_of, replace
 from lw3dsim.describe.accelerator_file import load_arch

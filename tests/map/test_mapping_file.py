@@ -17,15 +17,15 @@ from test_bad_input import refuse
 from lw3dsim import simulate
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import InputError
-from lw3dsim.map.fill import group_fill
 from lw3dsim.map.group.floor import stage_weight_bits
+from lw3dsim.map.group_fill import group_fill
 from lw3dsim.map.mapping_file import parse_mapping
 from lw3dsim.network.layouts import layouts_of
 from lw3dsim.network.pipeline import map_network, resolve_design, resolve_network
 from lw3dsim.report.text.loop_nest import make_nest
 from lw3dsim.report.text.mapping_file import _word, entry_of, mapping_text
 from lw3dsim.report.text.mapping_tables import traffic_rows, unit_text
-from lw3dsim.schedule.work import GroupWork
+from lw3dsim.schedule.group_work import GroupWork
 from lw3dsim.tensor.layout import said_of
 
 C3D = {"workload": "c3d", "input_size": "16x32x32"}

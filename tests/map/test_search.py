@@ -26,17 +26,16 @@ from lw3dsim.map.layer.busy import share_of, spread_tiles
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
 from lw3dsim.map.layer.compute import compute_ticks, known_cycles, nothing_costed, tile_cycles
 from lw3dsim.map.layer.mapping import ORDERS, Mapping
-from lw3dsim.map.layer.price import Price
+from lw3dsim.map.layer.price import TOLERANCE, Price
 from lw3dsim.map.layer.ranking import INFINITE, busy_ticks
 from lw3dsim.map.layer.search import search
-from lw3dsim.map.layer.shortlist import TOLERANCE
 from lw3dsim.map.layer.sums import sum_channels
 from lw3dsim.map.layer.tiling import Limits, Task, Tiling, Times, total_steps
 from lw3dsim.network.layers import run_problem
 from lw3dsim.network.pipeline import map_network, resolve_design, resolve_network
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.fused import build_group_schedule
-from lw3dsim.schedule.work import GroupWork
+from lw3dsim.schedule.group_work import GroupWork
 from lw3dsim.tensor.bursts import columns_of, is_scattered
 from lw3dsim.tensor.layout import Layout, plain_rows
 from lw3dsim.transform.algorithms import candidates

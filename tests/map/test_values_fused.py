@@ -22,7 +22,7 @@ from lw3dsim.map.group.tiles import least_weights
 from lw3dsim.map.layer.price import Price
 from lw3dsim.schedule.chain import join
 from lw3dsim.schedule.fused import build_group_schedule, stage_machines
-from lw3dsim.schedule.work import GroupWork
+from lw3dsim.schedule.group_work import GroupWork
 
 FAST = Price(cycle=1.0, dram_byte=0.0)
 

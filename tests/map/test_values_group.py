@@ -12,7 +12,6 @@ from lw3dsim.base.kernels import INTERPRETED
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Pool3d, Shape
-from lw3dsim.map.fill import group_fill
 from lw3dsim.map.floor import group_compulsory_by_stream, group_compulsory_bytes
 from lw3dsim.map.group import candidates as group_candidates
 from lw3dsim.map.group import tables as group_tables
@@ -23,10 +22,11 @@ from lw3dsim.map.group.fusable import can_fuse
 from lw3dsim.map.group.group import Group
 from lw3dsim.map.group.partition import Partition, make_trees, paths_to
 from lw3dsim.map.group.search import enumerate_group
+from lw3dsim.map.group_fill import group_fill
 from lw3dsim.map.layer.price import Price
 from lw3dsim.network.blocks import Use, candidate_blocks
 from lw3dsim.schedule.fused import build_group_schedule
-from lw3dsim.schedule.work import GroupWork
+from lw3dsim.schedule.group_work import GroupWork
 
 # Groups
 

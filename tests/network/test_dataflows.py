@@ -31,7 +31,7 @@ from lw3dsim.map.layer.mapping import Mapping
 from lw3dsim.map.layer.search import search
 from lw3dsim.network.layers import run_problem
 from lw3dsim.network.runs import run_work
-from lw3dsim.possible import is_possible
+from lw3dsim.possible.layer import is_possible
 from lw3dsim.schedule.build import build_schedule
 from lw3dsim.schedule.work import LayerWork
 from lw3dsim.technology.arithmetic import arithmetic

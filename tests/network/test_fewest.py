@@ -21,10 +21,11 @@ from lw3dsim.errors import MappingError
 from lw3dsim.machine.problem import problem_of
 from lw3dsim.map.group.search import enumerate_group, in_usual_chunks
 from lw3dsim.map.layer.price import BYTES_ONLY
-from lw3dsim.network.chains import can_wait, group_along, group_of, moved_of, stored_of, trees_of
+from lw3dsim.network.chains import can_wait, group_along, group_of, stored_of, trees_of
 from lw3dsim.network.fewest import Asked, fewest_units, find_fewest
 from lw3dsim.network.layers import fewest_bytes, fewest_bytes_of, laid
 from lw3dsim.network.runs import bare, seen_by
+from lw3dsim.network.units import moved_of
 from lw3dsim.transform.algorithms import candidates
 
 SIZES = ("buffers.ifmap_kib=2", "buffers.weight_kib=2", "buffers.ofmap_kib=2", "pe.rows=4")

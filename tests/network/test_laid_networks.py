@@ -12,8 +12,8 @@ from laid_space import OBJECTIVES, Space, drawn, loss
 from lw3dsim.account.simulated import Unit
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.errors import MappingError
+from lw3dsim.map.layer.mapping import all_blocks
 from lw3dsim.map.layer.price import Price
-from lw3dsim.map.layer.search import all_blocks
 from lw3dsim.network.alone import Alone
 from lw3dsim.network.apart import map_layers
 from lw3dsim.network.fusion import Judge, fuse

@@ -7,8 +7,7 @@ from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.engine.run import race
 from lw3dsim.machine.problem import make_problem
-from lw3dsim.map.layer.search import CANDIDATES
-from lw3dsim.map.layer.shortlist import TOLERANCE
+from lw3dsim.map.layer.price import CANDIDATES, TOLERANCE
 from lw3dsim.network.layers import LayerSearch, run_problem
 from lw3dsim.transform.algorithms import Algorithm
 

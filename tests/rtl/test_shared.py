@@ -25,7 +25,7 @@ from lw3dsim.rtl.groups import SLOTS
 from lw3dsim.rtl.memories import memories
 from lw3dsim.rtl.notes import Happening, in_order
 from lw3dsim.rtl.programs import make_program
-from lw3dsim.schedule.work import GroupWork
+from lw3dsim.schedule.group_work import GroupWork
 
 DRAWS = (drawn_subject, drawn_group, drawn_kept_group, drawn_pool_group, drawn_block_group)
 

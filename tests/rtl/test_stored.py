@@ -10,7 +10,7 @@ from lw3dsim.map.group.orders import leader, users
 from lw3dsim.network.pipeline import map_prepared, prepare
 from lw3dsim.network.request import Options, make_request
 from lw3dsim.rtl.covered import refusal
-from lw3dsim.schedule.work import GroupWork
+from lw3dsim.schedule.group_work import GroupWork
 
 
 @pytest.mark.parametrize("keeps", [False, True])

@@ -24,7 +24,7 @@ from lw3dsim.rtl.design import make_core
 from lw3dsim.rtl.notes import UnfitError
 from lw3dsim.rtl.programs import make_program
 from lw3dsim.rtl.subject import integers, make_group, operands
-from lw3dsim.schedule.work import GroupWork
+from lw3dsim.schedule.group_work import GroupWork
 from lw3dsim.transform.algorithms import candidates
 
 # Kernels of the layers of a group; a depthwise one has as many groups as channels.

@@ -12,9 +12,9 @@ from lw3dsim.account.simulated import Unit
 from lw3dsim.describe.accelerator_file import load_arch
 from lw3dsim.describe.workload import Add, Conv3d, Pool3d, Shape, build_workload
 from lw3dsim.errors import MappingError
-from lw3dsim.map.layer.search import all_blocks
+from lw3dsim.map.layer.mapping import all_blocks
 from lw3dsim.network.apart import map_layers
-from lw3dsim.network.chains import can_wait, group_along, group_of, moved_of, stored_of, trees_of
+from lw3dsim.network.chains import can_wait, group_along, group_of, stored_of, trees_of
 from lw3dsim.network.fewest import Asked
 from lw3dsim.network.groups import run_group
 from lw3dsim.network.layers import laid, run_problem
@@ -22,6 +22,7 @@ from lw3dsim.network.layouts import free_blocks
 from lw3dsim.network.objective import Figures, leakage_of, make_weights, network_cost
 from lw3dsim.network.pipeline import map_network
 from lw3dsim.network.runs import bare, seen_by
+from lw3dsim.network.units import moved_of
 
 OBJECTIVES = ("latency", "energy", "edp", "dram_bytes")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.problem import Problem
+    from lw3dsim.map.layer.mapping import Quanta
 
 # Numbers of parts that a dimension is cut into.
 PARTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 28, 32, 56, 64, 112, 128, 256, 512, 1024, 4096)
@@ -24,9 +25,6 @@ PARTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 28, 32, 56, 64, 112, 128, 2
 ALIGNED = tuple(1 << i for i in range(10))
 
 Sizes = tuple[list[int], list[int], list[int], list[int], list[int]]
-
-# Channel blocks that tiles of the input and of the output may be whole ones of.
-Quanta = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def candidate_sizes(

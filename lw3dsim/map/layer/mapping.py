@@ -12,14 +12,21 @@ from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.machine.microarchitecture import Parallel  # noqa: TC001  # decoded by its types
 from lw3dsim.tensor.axis import Axis, Reads, contiguous, cut, cut_segments, repeated
-from lw3dsim.tensor.layout import Boxes, Layout
+from lw3dsim.tensor.layout import Boxes, Layout, block_sizes
 
 if TYPE_CHECKING:
+    from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.machine.problem import Problem
+
+    # Channel blocks that tiles of the input and of the output may be whole ones of.
+    Quanta = tuple[tuple[int, ...], tuple[int, ...]]
 
 Order = Literal["weights_outer", "tiles_outer"]
 
 ORDERS: tuple[Order, ...] = ("weights_outer", "tiles_outer")
+
+# Steps that a layer may be cut into.
+MAX_STEPS = 4_000_000
 
 
 class Mapping(Value, frozen=True, kw_only=True):
@@ -125,6 +132,14 @@ def _layout(channels: int, extent: tuple[int, int, int], block: int, bits: int, 
         element_bits=bits,
         burst_bytes=burst_bytes,
     )
+
+
+def all_blocks(problem: Problem, arch: Accelerator) -> Quanta:
+    """Return the usual channel blocks that input and output of a layer may lie in, and those that they do."""
+    block, single = arch.dram.channel_block, [1] if arch.dram.layout == "cthw" else []
+    ends = (problem.input_channels, problem.input_block), (problem.groups * problem.n, problem.output_block)
+    first, last = (tuple(sorted({*single, *block_sizes(block, of), abs(own)})) for of, own in ends)
+    return first, last
 
 
 def input_tile(problem: Problem, mapping: Mapping) -> int:

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from lw3dsim.machine.microarchitecture import Parallel
     from lw3dsim.machine.problem import Problem
 
+# Mappings that are simulated, at most, unless the caller wants more.
+CANDIDATES = 4
+
+# Latencies within 1/200 count as equal; fewer DRAM bytes, which cost energy, then decide.
+TOLERANCE = 200
+
 # A burst that is worth more ticks counts first, and time between mappings of equal bursts alone.
 MOST_TICKS = 10**9
 

@@ -23,26 +23,23 @@ from lw3dsim.map.layer.bounds import Least
 from lw3dsim.map.layer.candidates import ALIGNED, candidate_sizes, count_choices, make_choices
 from lw3dsim.map.layer.compute import nothing_costed
 from lw3dsim.map.layer.least import UNKNOWN, Blocks, bound_blocks
-from lw3dsim.map.layer.mapping import ORDERS, Mapping, input_layout, output_layout
+from lw3dsim.map.layer.mapping import MAX_STEPS, ORDERS, Mapping, all_blocks, input_layout, output_layout
+from lw3dsim.map.layer.price import CANDIDATES
 from lw3dsim.map.layer.ranking import INFINITE, Kept
 from lw3dsim.map.layer.room import ifmap_bits, ofmap_bits
 from lw3dsim.map.layer.shortlist import shortlist
 from lw3dsim.map.layer.sums import weight_bits
 from lw3dsim.map.layer.tiling import Limits, Task, Tiling, Times
-from lw3dsim.tensor.layout import block_sizes, plain_rows
+from lw3dsim.tensor.layout import plain_rows
 
 if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.buffers import Buffers
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.machine.problem import Problem
-    from lw3dsim.map.layer.candidates import Quanta, Sizes
+    from lw3dsim.map.layer.candidates import Sizes
+    from lw3dsim.map.layer.mapping import Quanta
     from lw3dsim.map.layer.tiling import Choices
-
-MAX_STEPS = 4_000_000
-
-# Mappings that are simulated, at most, unless the caller wants more.
-CANDIDATES = 4
 
 
 class Candidate(Value, frozen=True, kw_only=True):
@@ -200,14 +197,6 @@ def _too_small(problem: Problem, sizes: Sizes, task: Task, arch: Accelerator) ->
         "buffers",
         f"no tiling fits all three buffers in {MAX_STEPS} steps; raise ifmap_kib, weight_kib, ofmap_kib",
     )
-
-
-def all_blocks(problem: Problem, arch: Accelerator) -> Quanta:
-    """Return the usual channel blocks that input and output of a layer may lie in, and those that they do."""
-    block, single = arch.dram.channel_block, [1] if arch.dram.layout == "cthw" else []
-    ends = (problem.input_channels, problem.input_block), (problem.groups * problem.n, problem.output_block)
-    first, last = (tuple(sorted({*single, *block_sizes(block, of), abs(own)})) for of, own in ends)
-    return first, last
 
 
 def tile_channels(problem: Problem, arch: Accelerator) -> Quanta:

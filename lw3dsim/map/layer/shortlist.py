@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.kernels import entry
 from lw3dsim.map.layer.bounds import bound_kept
+from lw3dsim.map.layer.price import TOLERANCE
 from lw3dsim.map.layer.ranking import INFINITE, Aim, insert, keep_nothing, rank
 from lw3dsim.map.layer.tiling import Task, Tiling
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from lw3dsim.map.layer.bounds import Least
     from lw3dsim.map.layer.compute import Costed
     from lw3dsim.map.layer.ranking import Kept
-
-# Latencies within 1/200 count as equal; fewer DRAM bytes, which cost energy, then decide.
-TOLERANCE = 200
 
 
 @entry

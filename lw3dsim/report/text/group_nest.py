@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.map.fill import Fill
     from lw3dsim.map.group.cutting import GroupAxis
-    from lw3dsim.schedule.work import GroupWork
+    from lw3dsim.schedule.group_work import GroupWork
 
 
 def group_loops(work: GroupWork) -> tuple[Loop, ...]:

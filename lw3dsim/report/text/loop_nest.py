@@ -18,7 +18,8 @@ from lw3dsim.map.layer.mapping import input_axis, input_tile, make_axes
 from lw3dsim.map.words import kib, plural, positions
 from lw3dsim.report.text.group_nest import group_lines, group_loops
 from lw3dsim.report.text.nest_lines import Line, Loop, lanes, one_each, rows, summed, times
-from lw3dsim.schedule.work import GroupWork, LayerWork, Work
+from lw3dsim.schedule.group_work import GroupWork
+from lw3dsim.schedule.work import LayerWork, Work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,8 @@ import msgspec
 from lw3dsim._version import __version__
 from lw3dsim.base.forms import MAPPING_TITLE
 from lw3dsim.map.mapping_file import BankCounts, GroupEntry, LayerEntry
-from lw3dsim.schedule.work import GroupWork, LayerWork, Work
+from lw3dsim.schedule.group_work import GroupWork
+from lw3dsim.schedule.work import LayerWork, Work
 from lw3dsim.tensor.layout import said_of
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Possible: whether a mapping of any origin may be."""

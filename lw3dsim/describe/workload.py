@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from lw3dsim.base.values import Value
 from lw3dsim.describe.layer import Layer
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 __all__ = [
+    "LAYERS",
     "Activation",
     "Add",
     "AnyLayer",
@@ -110,6 +111,9 @@ AnyLayer = (
     | Rearrange
     | Reshape
 )
+
+# Their kinds by the word of a file.
+LAYERS: dict[str, type[AnyLayer]] = {str(kind.__struct_config__.tag): kind for kind in get_args(AnyLayer)}
 
 MAX_ELEMENTS = 2**36
 

@@ -21,7 +21,7 @@ from lw3dsim.describe.catalog import find
 from lw3dsim.describe.shape import Bits
 from lw3dsim.describe.source import decode, parse_file, read_text
 from lw3dsim.describe.triples import spelled_out
-from lw3dsim.describe.workload import AnyLayer, Density, Extent, Shape, Size, Workload, build_workload
+from lw3dsim.describe.workload import LAYERS, AnyLayer, Density, Extent, Shape, Size, Workload, build_workload
 from lw3dsim.errors import ArgumentError, one_line, short, suggest, unknown
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ class _Reader:
         inputs = self._resolve(data.get("inputs"), key, scope)
         data = spelled_out(self.document, key, data)
         full = prefix + name
-        layer: AnyLayer = decode(self.document, AnyLayer, {**data, "name": full, "inputs": inputs}, key)
+        layer: AnyLayer = decode(self.document, _kind_of(data), {**data, "name": full, "inputs": inputs}, key)
         self._declare(full, key)
         if len(self.layers) >= MAX_LAYERS:
             raise self.document.error(key, f"more than {MAX_LAYERS} layers; write a smaller network")
@@ -307,3 +307,9 @@ class _Reader:
         if name in self.origin:
             raise self.document.error(key, f"the name {short(name)} is used twice; rename one")
         self.origin[name] = key
+
+
+def _kind_of(entry: Values) -> Any:
+    """Return the kind of layer that an entry names, so that no other is asked about; any where it names none."""
+    kind = entry.get("kind")
+    return LAYERS.get(kind, AnyLayer) if isinstance(kind, str) else AnyLayer

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
 from lw3dsim.describe.beginnings import Field, schema_fields
 from lw3dsim.describe.triples import TRIPLES, WORDS
-from lw3dsim.describe.workload import AnyLayer
+from lw3dsim.describe.workload import LAYERS
 from lw3dsim.describe.workload_file import Block, BlockUse, InputEntry, WorkloadFile
 
 Schema = dict[str, Any]
-
-LAYERS = {str(kind.__struct_config__.tag): kind for kind in get_args(AnyLayer)}
 
 # What `$name` stands for is put in before anything is checked.
 PARAMETER: Schema = {"type": "string", "pattern": r"^\$"}

@@ -16,7 +16,7 @@ import sqlite3
 import sys
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -69,11 +69,12 @@ def recall(
     question: object,
     kind: type[Answer],
     is_possible: Callable[[Answer], bool],
-    from_json: Callable[[type, Any], Any] | None = None,
+    read: Callable[[bytes], Answer] | None = None,
 ) -> Answer | None:
     """Return the answer, of a ``kind`` that msgspec decodes, to a question that was asked before; None otherwise.
 
-    None as well for one that is damaged or not ``is_possible``. ``from_json`` decodes what msgspec does not know.
+    None as well for one that is damaged or not ``is_possible``. ``read`` reads what was kept of one that msgspec does
+    not know, and raises ValueError, or what msgspec raises.
     """
     if not _state["is_on"]:
         return None
@@ -86,20 +87,17 @@ def recall(
     if row is None or not isinstance(row[0], bytes) or row[1] != checksum_of(name, row[0]):
         return None
     try:
-        answer = msgspec.json.decode(row[0], type=kind, dec_hook=from_json)
+        answer = msgspec.json.decode(row[0], type=kind) if read is None else read(row[0])
     except (msgspec.DecodeError, RecursionError, ValueError):
         return None
     return answer if is_possible(answer) else None
 
 
-def remember(question: object, answer: object, to_json: Callable[[Any], Any] | None = None) -> None:
-    """Keep ``answer`` for whoever asks ``question`` again; a question is a value whose repr tells all of it.
-
-    ``to_json`` returns what msgspec knows in place of what it does not.
-    """
+def remember(question: object, answer: object) -> None:
+    """Keep ``answer`` for whoever asks ``question`` again; a question is a value whose repr tells all of it."""
     if not _state["is_on"]:
         return
-    name, text = _name(question), msgspec.json.encode(answer, enc_hook=to_json)
+    name, text = _name(question), msgspec.json.encode(answer)
     try:
         _connection().execute("INSERT OR REPLACE INTO mappings VALUES (?, ?, ?)", (name, text, checksum_of(name, text)))
     except UNUSABLE as error:

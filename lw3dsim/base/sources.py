@@ -63,7 +63,7 @@ def _sources(folder: str) -> Iterator[tuple[str, int, int, int, int]]:
 def _read(note: Path) -> re.Match[str] | None:
     """Return a note's stamp and digest; None where it is none of ours, or can't be read."""
     try:
-        return _NOTE.fullmatch(note.read_text("ascii"))
+        return _NOTE.fullmatch(note.read_text("utf-8"))
     except (OSError, ValueError):
         return None
 

@@ -5,15 +5,15 @@ What is recalled is checked as far as its figures tell on each other, and simula
 
 from __future__ import annotations
 
-from base64 import b64decode
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeVar, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 import numpy as np
 
 from lw3dsim.account.simulated import Run, Simulated
 from lw3dsim.base.remembered import is_remembering, recall, remember
-from lw3dsim.base.values import fields_of, names_of
+from lw3dsim.base.values import Value, fields_of, names_of
 from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.engine.causes import CAUSES
 from lw3dsim.schedule.work import Work
@@ -27,13 +27,18 @@ Mapped = TypeVar("Mapped", bound=Work)
 MOST_STEPS = 20_000
 
 
+class _Kept(Value, frozen=True, kw_only=True):
+    """What simulation gave, as it is kept: of arrays their lengths, and behind each other their ``words``."""
+
+    run: msgspec.Raw
+    words: bytes
+
+
 def recalled_run(work: Mapped, arch: Accelerator, engine: str) -> Run[Mapped] | None:
     """Return the run of a layer or group under its mapping, if it was kept; None otherwise."""
     if not is_remembering():
         return None
-    found = recall(
-        _question(work, arch, engine), Simulated, lambda one: _is_possible(one, len(work.stages)), _from_json
-    )
+    found = recall(_question(work, arch, engine), Simulated, lambda one: _is_possible(one, len(work.stages)), _unpacked)
     return None if found is None else Run(work=work, arch=arch, **fields_of(found))
 
 
@@ -41,7 +46,7 @@ def keep_run(run: Run[Work], engine: str) -> None:
     """Keep a run, if it is not too long, for whoever asks for it again."""
     if is_remembering() and run.steps <= MOST_STEPS:
         simulated = Simulated(**{name: getattr(run, name) for name in names_of(Simulated)})
-        remember(_question(run.work, run.arch, engine), simulated, _to_json)
+        remember(_question(run.work, run.arch, engine), _packed(simulated))
 
 
 def _question(work: Work, arch: Accelerator, engine: str) -> object:
@@ -65,19 +70,36 @@ def _is_possible(found: Simulated, stages: int) -> bool:
     )
 
 
-def _to_json(value: Any) -> Any:
-    """Return what JSON has for an array of integers, or a fraction."""
-    if isinstance(value, np.ndarray):
-        return np.asarray(value, dtype=np.int64).tobytes()
-    if isinstance(value, Fraction):
-        return str(value)
-    raise NotImplementedError(type(value).__name__)
+def _packed(simulated: Simulated) -> _Kept:
+    words: list[bytes] = []
+
+    def to_json(value: Any) -> int | str:
+        if isinstance(value, np.ndarray):
+            words.append(value.astype(np.int64).tobytes())
+            return len(value)
+        if isinstance(value, Fraction):
+            return str(value)
+        raise NotImplementedError(type(value).__name__)
+
+    run = msgspec.json.encode(simulated, enc_hook=to_json)
+    return _Kept(run=msgspec.Raw(run), words=b"".join(words))
 
 
-def _from_json(kind: Any, value: Any) -> Any:
-    """Return the array or the fraction that JSON has been given; raises ValueError for others."""
-    if kind is Fraction:
-        return Fraction(value)
-    if get_origin(kind) is np.ndarray or kind is np.ndarray:
-        return np.frombuffer(b64decode(value), dtype=np.int64)
-    raise NotImplementedError(str(kind))
+def _unpacked(text: bytes) -> Simulated:
+    """Return what was packed; raises ValueError where there are fewer words than arrays have, or more."""
+    kept = msgspec.json.decode(text, type=_Kept)
+    words, end = np.frombuffer(kept.words, dtype=np.int64), 0
+
+    def from_json(kind: Any, value: Any) -> Any:
+        nonlocal end
+        if kind is Fraction:
+            return Fraction(value)
+        begin, end = end, end + value
+        if not begin <= end <= len(words):
+            raise ValueError(f"an array of {value} words")
+        return words[begin:end]
+
+    found = msgspec.json.decode(kept.run, type=Simulated, dec_hook=from_json)
+    if end != len(words):
+        raise ValueError(f"{len(words) - end} words too many")
+    return found

@@ -210,7 +210,7 @@ IMPOSSIBLE = {
     "ifmap_slots": [0, 3], "weight_slots": [0, 9], "ofmap_slots": [0, 8], "kept": ["x"], "chunks": [[], [0], [99] * 9],
     "resident": [[], [True] * 9], "dram_bytes": [0, -5], "cycles": [0.0, -1.0],
     "latency_cycles": [0, -1, 10**30], "steps": [0, 1 << 20], "cycles_by_cause": [[], [["multiply", 3]]],
-    "stage_events": [[]], "dram_bound_cycles": [-1], "activity": [{}],
+    "stage_events": [[]], "dram_bound_cycles": [-1], "activity": [{}], "words": ["", "AAAAAAAAAAA=", "AA==", 7],
 }  # fmt: skip
 
 
@@ -218,7 +218,7 @@ def altered(answer, key, value):
     """Return the answer with ``key`` changed wherever it stands, or None where it stands nowhere."""
     data = json.loads(answer)
     places = [
-        one.get("mapping", one) if isinstance(one, dict) and key not in one else one
+        one.get("mapping", one.get("run", one)) if isinstance(one, dict) and key not in one else one
         for one in (data if isinstance(data, list) else [data])
     ]
     # What a group surely costs is a number alone.

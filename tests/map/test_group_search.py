@@ -26,10 +26,10 @@ from lw3dsim.machine.problem import plain_layer
 from lw3dsim.machine.records import Array, Layer
 from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.group import candidates, search, weighing
-from lw3dsim.map.group.bounding import bound_cycles
+from lw3dsim.map.group.bounding import bound_cycles, chunked_cycles, unchunked_cycles
 from lw3dsim.map.group.candidates import fit_tiles
 from lw3dsim.map.group.cost import make_scales
-from lw3dsim.map.group.fitting import Tiles
+from lw3dsim.map.group.fitting import Tiles, some_tiles
 from lw3dsim.map.group.floor import stage_weight_bits
 from lw3dsim.map.group.least import least_of_groups
 from lw3dsim.map.group.listing import order_tiles
@@ -37,6 +37,7 @@ from lw3dsim.map.group.orders import least_apart, modes_of, shared
 from lw3dsim.map.group.pricing import FEW_CYCLES
 from lw3dsim.map.group.search import ROUNDED
 from lw3dsim.map.group.stepping import Steps, cycles_of_steps
+from lw3dsim.map.group.tiles import whole_way
 from lw3dsim.map.layer.price import Price
 
 SIZES = ("buffers.ifmap_kib=3", "buffers.weight_kib=2", "buffers.ofmap_kib=3")
@@ -115,6 +116,55 @@ def test_steps_are_bounded_by_what_those_of_the_largest_tile_take(chain, arch):
             assert least * ROUNDED <= taken
             # Several passes may wait more for each other; what others look at as well may lie apart.
             assert passes > 1 or shared(group, stage) >= 0 or least > taken - 2
+
+
+@thorough
+@given(chains(), st.sampled_from(ARCHS))
+def test_stages_take_in_chunks_what_they_take_at_least_in_any(chain, arch):
+    group = fusable(chain, arch)
+    fits = fit_tiles(group, arch)
+    parts, floor, chunks = fits.parts, fits.floor, fits.parts.chunks
+    for *ways, stage, least in unchunked(fits):
+        begin, end = chunks.begin[parts.stages.run[stage]], chunks.begin[parts.stages.run[stage] + 1]
+        tiles = some_tiles(parts.t, parts.h, parts.w, *ways, stage + 1)
+        for size in chunks.size[begin:end]:
+            if size <= floor.largest[stage]:
+                assert least <= chunked_cycles(parts, floor, *ways, stage, size, tiles)
+
+
+@thorough
+@given(chains(), st.sampled_from(ARCHS))
+def test_the_stages_behind_another_take_at_least_what_they_are_said_to_whatever_the_tile(chain, arch):
+    fits = fit_tiles(fusable(chain, arch), arch)
+    for _, of_tile in itertools.groupby(unchunked(fits), key=lambda one: one[:3]):
+        behind = 0
+        for *_, stage, cycles in reversed(list(of_tile)):
+            assert fits.floor.rest[stage] <= behind
+            behind += 0 if fits.floor.is_vector[stage] else cycles
+
+
+@settings(thorough, max_examples=30)
+@given(chains(), st.sampled_from(ARCHS))
+def test_the_stages_behind_another_take_what_they_are_said_to_in_one_tile(chain, arch):
+    fits = fit_tiles(fusable(chain, arch), arch)
+    whole = [
+        whole_way(cuts, ways) for cuts, ways in zip((fits.parts.t, fits.parts.h, fits.parts.w), fits.ways, strict=True)
+    ]
+    of_stages = [
+        0 if fits.floor.is_vector[stage] else cycles for *ways, stage, cycles in unchunked(fits) if ways == whole
+    ]
+    assume(of_stages)
+    assert list(fits.floor.rest) == [sum(of_stages[stage + 1 :]) for stage in range(len(of_stages))]
+
+
+def unchunked(fits):
+    """What stages take in tiles at least, in any chunks: the tile's ways, the number of the stage, and cycles."""
+    parts, tiles = fits.parts, fits.tiles
+    for ways in itertools.islice(zip(tiles.t, tiles.h, tiles.w, strict=True), min(fits.count, 60)):
+        i, j, k = map(int, ways)
+        for stage in range(len(parts.stages.n)):
+            some = some_tiles(parts.t, parts.h, parts.w, i, j, k, stage + 1)
+            yield i, j, k, stage, unchunked_cycles(parts, fits.floor, i, j, k, stage, some)
 
 
 def least_of_steps(fits, found, at, stage, mode, steps):

@@ -13,7 +13,7 @@ from lw3dsim.account.events import count_events
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Add, Pool3d, Shape, Trg
-from lw3dsim.map.group.bounding import least_cycles_of
+from lw3dsim.map.group.bounding import least_cycles_of, unit_cycles
 from lw3dsim.map.group.fitting import Floor, Tiles
 from lw3dsim.map.group.group import Group
 from lw3dsim.map.group.orders import rings
@@ -315,14 +315,24 @@ def test_the_stores_of_a_group_wait_for_its_own():
 
 def test_units_are_multiplied_in_steps_whose_last_lanes_may_idle():
     # A stage of 6 cycles a round on 4 lanes by pixel, of 7 on 8 by channel; 5 cycles to fill a step.
-    none = [0], [1], [0], [1]
-    floor = Floor(*none, [5], [6], [4], [7], [8], [2], [1], [1], [0], [0], [0], [0], [0], [0], [], [], 1)
+    floor = floor_of(fill=5, pixel_work=6, pixel_lanes=4, channel_work=7, channel_lanes=8)
     # Two steps of 9 units, in two passes: in each three rounds by pixel, two by channel, which are 14 cycles.
     assert least_cycles_of(floor, 0, 18, 9, 2, 2) == 2 * 2 * 14 + 2 * 5
     # Of 3 units in a step one round by pixel is the cheaper; five thirds of it are 10 cycles.
     assert least_cycles_of(floor, 0, 5, 3, 1, 2) == 10 + 2 * 5
-    # In steps of any size no lane is sure to idle: 18 x 7 / 8 cycles.
-    assert least_cycles_of(floor, 0, 18, 0, 1, 1) == 15 + 5
+
+
+def test_units_in_steps_of_any_size_leave_no_lane_idle():
+    # 18 units in two passes of 7 cycles for 8 of them, and all of their channels at 4 cycles each.
+    assert unit_cycles(floor_of(passes=2, least_work=7, least_lanes=8), 0, 18) == 31
+    assert unit_cycles(floor_of(passes=2, least_work=7, least_lanes=8, work=4), 0, 18) == 72
+
+
+def floor_of(**figures):
+    """A stage that takes nothing but these figures."""
+    return Floor(**({name: [1 if name.endswith("lanes") else 0] for name in Floor._fields} | {"rows": 1}))._replace(
+        **{name: [figure] for name, figure in figures.items()}
+    )
 
 
 def test_weights_of_a_tile_come_once_at_least():

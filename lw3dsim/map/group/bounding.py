@@ -12,6 +12,7 @@ from lw3dsim.map.group.fitting import chunk_of, most_units, some_tiles, units_of
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
+    from lw3dsim.machine.records import Triple
     from lw3dsim.map.group.axes import Cuts
     from lw3dsim.map.group.fitting import Floor, Found, Parts, Tiles
 
@@ -40,51 +41,71 @@ def bound_cycles(parts: Parts, floor: Floor, found: Found, at: int, of_stages: W
 
 
 @kernel
-def chunked_cycles(
-    parts: Parts, floor: Floor, i: int, j: int, k: int, stage: int, size: int, tiles: int, is_held: int
-) -> int:
-    """Return the cycles that a stage takes at least in chunks of up to ``size`` channels, for so many ``tiles``.
-
-    Where these are not ``is_held`` on chip, of any size.
-    """
+def chunked_cycles(parts: Parts, floor: Floor, i: int, j: int, k: int, stage: int, size: int, tiles: int) -> int:
+    """Return the cycles that a stage takes at least in chunks of up to ``size`` channels, for so many ``tiles``."""
     t, h, w, n = parts.t, parts.h, parts.w, parts.stages.n[stage]
     steps = tiles * ceiling(n, size)
     if floor.is_vector[stage]:
         return vector_stage_cycles(t, h, w, floor, i, j, k, stage, steps)
-    work, most = units_of(t, h, w, parts.units, i, j, k, stage), 0
-    if is_held:
-        most = most_units(t, h, w, parts.units, i, j, k, stage)
+    work, most = units_of(t, h, w, parts.units, i, j, k, stage), most_units(t, h, w, parts.units, i, j, k, stage)
     return least_cycles_of(floor, stage, work, most, ceiling(n, min(floor.rows, size)), steps)
+
+
+@kernel
+def unchunked_cycles(parts: Parts, floor: Floor, i: int, j: int, k: int, stage: int, tiles: int) -> int:
+    """Return the same in chunks as large as its largest, and as if units came to fill all lanes: as fast as any."""
+    t, h, w, steps = parts.t, parts.h, parts.w, tiles * floor.chunks[stage]
+    if floor.is_vector[stage]:
+        return vector_stage_cycles(t, h, w, floor, i, j, k, stage, steps)
+    return unit_cycles(floor, stage, units_of(t, h, w, parts.units, i, j, k, stage)) + steps * floor.fill[stage]
+
+
+@kernel
+def unit_cycles(floor: Floor, stage: int, units: int) -> int:
+    """Return the cycles that so many units of a stage take at least in all passes, but to fill."""
+    cycles = units * floor.passes[stage] * floor.least_work[stage] // floor.least_lanes[stage]
+    if floor.work[stage]:
+        cycles = max(cycles, units * floor.work[stage] // floor.lanes[stage])
+    return cycles
 
 
 @kernel
 def vector_stage_cycles(t: Cuts, h: Cuts, w: Cuts, floor: Floor, i: int, j: int, k: int, stage: int, steps: int) -> int:
     """Return the cycles of a vector stage in so many ``steps``: as if all its tiles were one, and to fill each."""
-    layer = read(Layer, floor.layers, floor.layer[stage])
-    array = read(Array, floor.arrays, 2 * floor.kind[stage])
-    return whole_cycles(layer, array, t, h, w, i, j, k, stage) + steps * floor.fill[stage]
+    made = made_in_all(t, h, w, i, j, k, stage)
+    # Tiles that do not overlap make as much, however many they are.
+    if floor.made_t[stage] != made[0] or floor.made_h[stage] != made[1] or floor.made_w[stage] != made[2]:
+        layer = read(Layer, floor.layers, floor.layer[stage])
+        array = read(Array, floor.arrays, 2 * floor.kind[stage])
+        floor.made_t[stage], floor.made_h[stage], floor.made_w[stage] = made
+        floor.cycles[stage] = whole_cycles(layer, array, made)
+    return floor.cycles[stage] + steps * floor.fill[stage]
 
 
 @kernel
-def whole_cycles(layer: Layer, array: Array, t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, stage: int) -> int:
-    """Return the cycles of a vector stage as if all its tiles were one."""
+def made_in_all(t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, stage: int) -> Triple:
+    """Return what a stage makes in all tiles along T, H and W, of these ways to cut them."""
     made_t, made_h = t.all_new[(stage + 1) * len(t.tile) + i], h.all_new[(stage + 1) * len(h.tile) + j]
-    made_w = w.all_new[(stage + 1) * len(w.tile) + k]
-    return vector_cycles(layer, array, layer.n, made_t, made_h, made_w, layer.c, 1, 1)
+    return made_t, made_h, w.all_new[(stage + 1) * len(w.tile) + k]
+
+
+@kernel
+def whole_cycles(layer: Layer, array: Array, made: Triple) -> int:
+    """Return the cycles of a vector stage as if all its tiles, which have made so much together, were one."""
+    return vector_cycles(layer, array, layer.n, made[0], made[1], made[2], layer.c, 1, 1)
 
 
 @kernel
 def least_cycles_of(floor: Floor, stage: int, units: int, most: int, passes: int, steps: int) -> int:
     """Return the cycles that so many units of a stage take at least, in so many passes of channels each.
 
-    Steps have up to so many, of which the last to be multiplied may leave lanes idle; for 0, none do.
+    Steps have up to so many, of which the last to be multiplied may leave lanes idle.
     """
-    times, pixel, channel = units * passes, floor.pixel_work[stage], floor.channel_work[stage]
+    times, of_passes = units * passes, 0
     if most:
-        in_rounds = ceiling(most, floor.pixel_lanes[stage]) * pixel
-        of_passes = in_proportion(times, most, min(in_rounds, ceiling(most, floor.channel_lanes[stage]) * channel))
-    else:
-        of_passes = min(times * pixel // floor.pixel_lanes[stage], times * channel // floor.channel_lanes[stage])
+        of_pixels = ceiling(most, floor.pixel_lanes[stage]) * floor.pixel_work[stage]
+        of_channels = ceiling(most, floor.channel_lanes[stage]) * floor.channel_work[stage]
+        of_passes = in_proportion(times, most, min(of_pixels, of_channels))
     if floor.pass_work[stage]:
         of_passes = max(of_passes, times * floor.pass_work[stage] // floor.pass_lanes[stage])
     if floor.work[stage]:

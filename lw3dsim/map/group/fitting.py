@@ -129,11 +129,12 @@ class Floor(NamedTuple):
 
     In a pass of output channels over the ``rows`` of the array a unit takes ``pass_work`` / ``pass_lanes`` cycles; what
     all lanes multiply at once takes ``pixel_work`` or ``channel_work``, as in the mode of that name; there are so many
-    ``modes``. Its chunks have as many channels as the ``largest`` at most. ``weights`` are all bits of these. The
+    ``modes``. All that takes ``least_work`` / ``least_lanes``. Its chunks have as many channels as the ``largest`` at
+    most: so many ``chunks`` in so many ``passes``. ``weights`` are all bits of these. The
     stages behind it take as many cycles on the array as the ``rest`` at least, whatever tiles there are. What it
     ``reads`` may lie in rings, -1 where that is not told; it ``is_even`` where the rows work on as many channels as
     there are rows. What ``is_vector`` takes follows from its ``layer``, of the Layers ``layers``, and its ``kind``, of
-    the Arrays ``arrays``, which have two of each.
+    the Arrays ``arrays``, which have two of each: for what it was asked last to have ``made``, so many ``cycles``.
     """
 
     work: Words
@@ -145,15 +146,23 @@ class Floor(NamedTuple):
     pixel_lanes: Words
     channel_work: Words
     channel_lanes: Words
+    least_work: Words
+    least_lanes: Words
     modes: Words
     is_even: Words
     largest: Words
+    chunks: Words
+    passes: Words
     reads: Words
     weights: Words
     rest: Words
     is_vector: Words
     layer: Words
     kind: Words
+    made_t: Words
+    made_h: Words
+    made_w: Words
+    cycles: Words
     layers: Words
     arrays: Words
     rows: int

@@ -146,7 +146,8 @@ def gather_floor(layers: Layers, paths: Paths, group: int, parts: Parts, limits:
         floor.pass_work[i], floor.pass_lanes[i] = pace.pass_work, pace.pass_lanes
         floor.pixel_work[i], floor.pixel_lanes[i] = pace.pixel_work, pace.pixel_lanes
         floor.channel_work[i], floor.channel_lanes[i] = pace.channel_work, pace.channel_lanes
-        floor.modes[i], floor.is_even[i] = pace.modes, pace.is_even
+        floor.least_work[i], floor.least_lanes[i] = least_of_pass(pace)
+        floor.modes[i], floor.is_even[i], floor.made_t[i] = pace.modes, pace.is_even, -1
         # Another tensor that a stage looks at may say in which order.
         floor.reads[i] = paths.reads[group * many + i] if paths.adds[group * many + i] < 0 else -1
         floor.weights[i] = bits_of(stages, i)
@@ -154,13 +155,26 @@ def gather_floor(layers: Layers, paths: Paths, group: int, parts: Parts, limits:
 
 
 @kernel
+def least_of_pass(pace: Pace) -> tuple[int, int]:
+    """Return in how many cycles so many units pass at least, in the best of modes: what takes the longest of it."""
+    work, lanes = pace.pixel_work, pace.pixel_lanes
+    if pace.channel_work * lanes < work * pace.channel_lanes:
+        work, lanes = pace.channel_work, pace.channel_lanes
+    if pace.pass_work * lanes > work * pace.pass_lanes:
+        work, lanes = pace.pass_work, pace.pass_lanes
+    return work, lanes
+
+
+@kernel
 def gather_largest(parts: Parts, limits: Limits, floor: Floor, slots: int) -> None:
-    """Fill in the channels of the largest chunks of stages, where chunks of weights have so many ``slots``."""
+    """Fill in the largest chunks of stages, and how many there are then, where weights have so many ``slots``."""
     stages = parts.stages
     for run in range(len(stages.start)):
         size = largest_chunk(parts, limits, floor, run, slots)
         for i in range(stages.start[run], stages.stop[run]):
-            floor.largest[i] = size
+            chunk = min(stages.n[i], size)
+            floor.largest[i], floor.chunks[i] = size, ceiling(stages.n[i], chunk)
+            floor.passes[i] = ceiling(stages.n[i], min(floor.rows, chunk))
 
 
 @kernel

@@ -68,7 +68,7 @@ def cost_of_steps(parts: Parts, gauge: Gauge, fit: Tiles, at: int, steps: Steps,
 def floor_of_chunks(parts: Parts, floor: Floor, i: int, j: int, k: int, stage: int, size: int) -> int:
     """Return what a stage takes at least of the ways i, j and k, in chunks of up to ``size`` channels."""
     tiles = some_tiles(parts.t, parts.h, parts.w, i, j, k, stage + 1)
-    return chunked_cycles(parts, floor, i, j, k, stage, size, tiles, 1)
+    return chunked_cycles(parts, floor, i, j, k, stage, size, tiles)
 
 
 @kernel

@@ -210,10 +210,10 @@ def _scratch(stages: int, runs: int, most: Triple, chunks: int) -> Scratch:
     units = [3 * stages * size for size in most]
     of_runs, of_tiles = (runs, runs, runs + 1, chunks), (3, longest + 1, 2 * longest, 2 * longest)
     n, c, has_weights, kernel_bits, bias_bits, run, reads_dram, filled, *rest = work.carved(
-        [*[stages] * 26, *[tensors] * 5, *of_runs, *units, *units, *of_tiles, 1, 1]
+        [*[stages] * 34, *[tensors] * 5, *of_runs, *units, *units, *of_tiles, 1, 1]
     )
-    floor, (waits, stored, channels, bits, ends), (start, stop, begin, sizes) = rest[:18], rest[18:23], rest[23:27]
-    of_t, of_h, of_w, most_t, most_h, most_w, ways, tiles, low, high, sets, set_bits = rest[27:]
+    floor, (waits, stored, channels, bits, ends), (start, stop, begin, sizes) = rest[:26], rest[26:31], rest[31:35]
+    of_t, of_h, of_w, most_t, most_h, most_w, ways, tiles, low, high, sets, set_bits = rest[35:]
     t, h, w = (
         # Halos not kept, kept, and kept with as many tiles again, at most, that warm up.
         empty_cuts(work, stages, 3 * size, _room_for_tiles(size))

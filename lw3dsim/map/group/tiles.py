@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernel
-from lw3dsim.map.group.bounding import chunked_cycles
+from lw3dsim.map.group.bounding import chunked_cycles, unchunked_cycles
 from lw3dsim.map.group.fitting import (
     Floor,
     Limits,
@@ -143,14 +143,15 @@ def bound_tile(
         kept = kept_bits(stages, t, h, w, i, j, k)
     for stage in range(last):
         run = stages.run[stage]
-        if not is_held:
-            size = stages.n[stage]
-        elif stage == stages.start[run]:
+        if is_held and stage == stages.start[run]:
             size = roomiest(parts, limits, kept, i, j, k, run, slots)
             if size == 0:
                 return False
         tiles = some_tiles(t, h, w, i, j, k, stage + 1)
-        cycles += chunked_cycles(parts, floor, i, j, k, stage, min(size, floor.largest[stage]), tiles, is_held)
+        if is_held:
+            cycles += chunked_cycles(parts, floor, i, j, k, stage, min(size, floor.largest[stage]), tiles)
+        else:
+            cycles += unchunked_cycles(parts, floor, i, j, k, stage, tiles)
         # What the stages behind it take at least is known beforehand.
         if cycles + floor.rest[stage] > most:
             return False
@@ -174,9 +175,8 @@ def bound_rest(parts: Parts, floor: Floor, i: int, j: int, k: int) -> None:
         stage = len(floor.rest) - 1 - back
         floor.rest[stage] = rest
         if floor.is_vector[stage] == 0:
-            size = min(parts.stages.n[stage], floor.largest[stage])
             tiles = some_tiles(parts.t, parts.h, parts.w, i, j, k, stage + 1)
-            rest += chunked_cycles(parts, floor, i, j, k, stage, size, tiles, 0)
+            rest += unchunked_cycles(parts, floor, i, j, k, stage, tiles)
 
 
 @kernel

@@ -10,7 +10,7 @@ from lw3dsim.machine.pace import array_cycles, entry_cycles, first_wave
 from lw3dsim.machine.records import Array, Layer
 from lw3dsim.machine.waves import LAST_SORT, cost_waves
 from lw3dsim.map.group.axes import stored_whole
-from lw3dsim.map.group.bounding import whole_cycles
+from lw3dsim.map.group.bounding import made_in_all, whole_cycles
 from lw3dsim.map.group.fitting import chunk_of, input_bits, most_units, some_tiles, units_of, window_bits
 from lw3dsim.map.group.lying import chunked_bursts
 from lw3dsim.map.group.packing import frame_place
@@ -220,7 +220,7 @@ def weigh_stage(
     if modes.is_vector[mode]:
         layer, array = read(Layer, modes.layer, mode), in_rings(read(Array, modes.array, mode), apart)
         effort.cycles[to], effort.drain[to] = (
-            whole_cycles(layer, array, t, h, w, found.t[at], found.h[at], found.w[at], stage),
+            whole_cycles(layer, array, made_in_all(t, h, w, found.t[at], found.h[at], found.w[at], stage)),
             0,
         )
         effort.all_passes[to], effort.passes[to], effort.all_tiles[to], effort.tiles[to] = 1, 1, 1, 1

@@ -42,7 +42,7 @@ class Cuts(NamedTuple):
     have ``seen`` the input in every tile in which any of it comes, a bit for each. ``last`` is by
     tile; ``first``, ``new`` and ``retained`` are by tensor and tile, ``needed`` by stage and tile (see GroupAxis). The
     other figures are by tensor and way: the most of a tile, also of new and retained ones together, the sum over all,
-    and the tiles that have any.
+    the tiles that have any, and the positions that all tiles store together, up to where the last ends.
     """
 
     tile: Words
@@ -61,13 +61,14 @@ class Cuts(NamedTuple):
     most_held: Words
     all_new: Words
     active: Words
+    stored: Words
 
 
 def empty_cuts(work: Kernels, stages: int, ways: int, room: int) -> Cuts:
     """Return room for so many ways, with so many tiles together."""
     tensors = stages + 1
     by_tile = (size * room for size in (1, tensors, tensors, tensors, stages))
-    return Cuts._make(work.carved([*[ways] * 6, *by_tile, *[tensors * ways] * 5]))
+    return Cuts._make(work.carved([*[ways] * 6, *by_tile, *[tensors * ways] * 6]))
 
 
 @entry
@@ -224,6 +225,7 @@ def repeat_way(reaches: Reaches, cuts: Cuts, way: int) -> None:
     for tensor in range(stages + 1):
         figure = tensor * len(cuts.tile) + way
         cuts.all_new[figure], cuts.active[figure] = segments * cuts.all_new[figure], segments * cuts.active[figure]
+        cuts.stored[figure] += (segments - 1) * (reaches.out[tensor - 1] if tensor else reaches.inp[0])
 
 
 @kernel
@@ -335,13 +337,6 @@ def reached_before(cuts: Cuts, way: int, tensor: int, tile: int) -> int:
 
 
 @kernel
-def stored_whole(cuts: Cuts, way: int, tensor: int) -> int:
-    """Return the positions of a tensor that all tiles of a way store together: up to where the last one ends."""
-    last = tensor * len(cuts.last) + cuts.begin[way] + cuts.tiles[way] - 1
-    return cuts.first[last] + cuts.new[last]
-
-
-@kernel
 def stored_along(cuts: Cuts, way: int, tensor: int, tile: int) -> int:
     """Return the positions of a tensor that a tile of a way has, and none before: what it stores of it."""
     return reached_before(cuts, way, tensor, tile + 1) - reached_before(cuts, way, tensor, tile)
@@ -378,7 +373,7 @@ def place_tensor(cuts: Cuts, way: int, tensor: int, low: Words, high: Words, is_
         stays, held = max(stays, cuts.retained[at + j]), max(held, cuts.retained[at + j] + new)
     figure = tensor * ways + way
     cuts.most_new[figure], cuts.most_retained[figure], cuts.most_held[figure] = most, stays, held
-    cuts.all_new[figure], cuts.active[figure] = total, active
+    cuts.all_new[figure], cuts.active[figure], cuts.stored[figure] = total, active, high[tiles - 1]
     return 1 if stays else 0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.kernels import entry, kernel
-from lw3dsim.map.group.axes import stored_whole
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
@@ -215,7 +214,8 @@ def stored_bits(parts: Parts, fit: Tiles, at: int) -> int:
 @kernel
 def all_stored(t: Cuts, h: Cuts, w: Cuts, i: int, j: int, k: int, tensor: int) -> int:
     """Return the positions of a tensor that is stored besides, each counted once."""
-    return stored_whole(t, i, tensor) * stored_whole(h, j, tensor) * stored_whole(w, k, tensor)
+    of_t, of_h = t.stored[tensor * len(t.tile) + i], h.stored[tensor * len(h.tile) + j]
+    return of_t * of_h * w.stored[tensor * len(w.tile) + k]
 
 
 @kernel

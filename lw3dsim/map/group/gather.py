@@ -12,6 +12,7 @@ from lw3dsim.base.kernels import entry, kernel, read
 from lw3dsim.machine.records import DENSE, VECTOR, Layer
 from lw3dsim.map.group.axes import ANEW, Reaches, cut_ways
 from lw3dsim.map.group.fitting import Floor, Parts, Stages, all_positions
+from lw3dsim.map.group.known import Known, find_axis, keep_axis, take_axis
 from lw3dsim.map.group.residence import bits_of
 from lw3dsim.map.group.tiles import bound_rest, bound_tile, whole_way
 from lw3dsim.map.group.units import Units, count_units
@@ -70,7 +71,10 @@ class Paths(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What of a group is written over by the next: ``ways`` to cut T, H and W; ``sizes`` of tiles."""
+    """What of a group is written over by the next: ``ways`` to cut T, H and W; ``sizes`` of tiles.
+
+    Of axes that are ``known`` figures alone are filled in, by way, not what they have by tile.
+    """
 
     parts: Parts
     floor: Floor
@@ -82,6 +86,7 @@ class Scratch(NamedTuple):
     high: Words
     ends: Words
     fit: Tiles
+    known: Known
 
 
 @kernel
@@ -246,9 +251,13 @@ def gather_axis(
         reaches.stored[i] = paths.stored[at]
         own.filled[i] = along(layer.tile, d)
         is_whole = max(is_whole, reaches.takes_all[i])
+    mixed, place = find_axis(own.known, reaches, own.filled, halos, is_one)
+    if place:
+        return take_axis(own.known, place, many, cuts, units, most)
     sizes = list_sizes(reaches, own.filled, is_whole, own.sizes)
     ways = cut_ways(reaches, own.sizes, sizes, ANEW, halos, cuts, own.low, own.high, own.ends)
     count_units(cuts, ways, own.filled, units, most)
+    keep_axis(own.known, mixed, ways, cuts, units, most)
     return ways
 
 

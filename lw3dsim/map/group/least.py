@@ -17,6 +17,7 @@ from lw3dsim.map.group.axes import ANEW
 from lw3dsim.map.group.cheapest import least_of_tiles
 from lw3dsim.map.group.cost import make_rates
 from lw3dsim.map.group.gather import Pace, gather_largest, gather_uncut, gather_ways, is_square
+from lw3dsim.map.group.known import lent_known
 from lw3dsim.map.group.pricing import MOST, Aim, Rates, aim_of, needs_slots
 from lw3dsim.map.group.stepping import Steps
 from lw3dsim.map.group.tables import Numbers, lent_scratch, limits_of, make_paths, tables_of
@@ -98,7 +99,7 @@ def least_of_groups(
         paths, least = make_paths([tables.groups[i] for i in those]), work.room(len(those))
         aim = aim_of(price, clocks, scale, ())
         steps = Steps(waves, seen, kinds if price.cycle or price.busy else 0)
-        with lent_scratch(stages, runs, tables, arch) as own:
+        with lent_scratch(stages, runs, tables, arch) as own, lent_known() as known:
             work(bound_groups)(
                 tables.layers,
                 paths,
@@ -106,7 +107,7 @@ def least_of_groups(
                 rates,
                 aim,
                 8 * clocks.burst_bytes,
-                own,
+                own._replace(known=known),
                 steps,
                 work.words(bounds[those]),
                 least,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lw3dsim.base.integers import NEVER, ceiling
 from lw3dsim.base.kernels import entry, kernel, read
-from lw3dsim.map.group.axes import stored_whole
 from lw3dsim.tensor.bursts import Rows, bursts_of, columns_of, is_scattered
 
 if TYPE_CHECKING:
@@ -92,8 +91,7 @@ def lay_tensor(cuts: Cuts, ways: int, moved: Moved, one: int, lines: Lines, span
             for way in range(ways):
                 bursts, place = blocks * spans[way], (moved.place[one] + i) * every + way
                 if columns:
-                    whole = stored_whole(cuts, way, tensor) if is_once else cuts.all_new[tensor * every + way]
-                    bursts += columns * whole
+                    bursts += columns * (cuts.stored if is_once else cuts.all_new)[tensor * every + way]
                 if bursts < lines.bursts[place] or (bursts == lines.bursts[place] and parts < lines.parts[place]):
                     lines.bursts[place], lines.parts[place] = bursts, parts
                     lines.row_bursts[place], lines.block[place] = rows.row_bursts, rows.block

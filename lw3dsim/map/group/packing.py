@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import entry, kernel, read
-from lw3dsim.map.group.axes import stored_whole
 from lw3dsim.map.group.lying import lay_tensor, moved_along, saves_weights, touched_place
 from lw3dsim.tensor.bursts import Rows
 from lw3dsim.tensor.planes import bursts_of_lines
@@ -78,7 +77,7 @@ def take_lines(
 ) -> None:
     """Fill in frames whose rows are none of them packed, where there are any such layouts."""
     for j in range(ways_h):
-        rows = stored_whole(h, j, tensor) if is_once else h.all_new[tensor * len(h.tile) + j]
+        rows = (h.stored if is_once else h.all_new)[tensor * len(h.tile) + j]
         for k in range(ways_w):
             own, at = place * len(w.tile) + k, frame_place(h, w, place, j, k)
             frames.bursts[at] = rows * lines.bursts[own] if lines.block[own] else NEVER

@@ -16,6 +16,7 @@ from lw3dsim.map.group.axes import WARMED, Reaches, empty_cuts
 from lw3dsim.map.group.fitting import Chunks, Floor, Limits, Parts, Stages, Tiles
 from lw3dsim.map.group.floor import kind_words
 from lw3dsim.map.group.gather import Layers, Paths, Scratch
+from lw3dsim.map.group.known import none_known
 from lw3dsim.map.group.mode import layer_words
 from lw3dsim.map.group.units import Units
 
@@ -242,6 +243,7 @@ def _scratch(stages: int, runs: int, most: Triple, chunks: int) -> Scratch:
         high=high,
         ends=ends,
         fit=work.rooms(Tiles, tensors),
+        known=none_known(work),
     )
 
 

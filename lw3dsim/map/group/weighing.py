@@ -9,7 +9,6 @@ from lw3dsim.base.kernels import kernel, read
 from lw3dsim.machine.pace import array_cycles, entry_cycles, first_wave
 from lw3dsim.machine.records import Array, Layer
 from lw3dsim.machine.waves import LAST_SORT, cost_waves
-from lw3dsim.map.group.axes import stored_whole
 from lw3dsim.map.group.bounding import made_in_all, whole_cycles
 from lw3dsim.map.group.fitting import chunk_of, input_bits, most_units, some_tiles, units_of, window_bits
 from lw3dsim.map.group.lying import chunked_bursts
@@ -150,8 +149,8 @@ def bursts_besides(parts: Parts, lying: Lying, i: int, j: int, k: int) -> int:
         if len(lying.frames.bursts):
             of_frame = lying.frames.bursts[frame_place(parts.h, parts.w, first + place, j, k)]
         else:
-            of_frame = stored_whole(parts.h, j, tensor) * lines.bursts[(first + place) * every + k]
-        bursts += stored_whole(parts.t, i, tensor) * of_frame
+            of_frame = parts.h.stored[tensor * len(parts.h.tile) + j] * lines.bursts[(first + place) * every + k]
+        bursts += parts.t.stored[tensor * len(parts.t.tile) + i] * of_frame
     return bursts
 
 

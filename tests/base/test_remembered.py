@@ -22,7 +22,7 @@ from lw3dsim.base.caches import forget
 from lw3dsim.describe import yaml_nodes
 from lw3dsim.describe.source import parse_yaml
 from lw3dsim.describe.workload_file import parse_workload
-from lw3dsim.network import groups, layers, recalled, runs
+from lw3dsim.network import groups, layer_candidates, recalled, runs, tries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +74,7 @@ def test_whatever_holds_arrays_can_be_forgotten():
     simulate(**RUN)
     # Of what was there before the first test nothing is told while it is set apart.
     gc.unfreeze()
-    caches = [one for one in gc.get_objects() if type(one) is type(layers.bare)]
+    caches = [one for one in gc.get_objects() if type(one) is type(runs.bare)]
     gc.freeze()
     stages = (
         "lw3dsim.tensor.",
@@ -99,7 +99,7 @@ def refuse(*_, **__):
 @pytest.mark.usefixtures("memory")
 def test_a_second_run_searches_nothing_and_is_equal(monkeypatch):
     assert run_small() == searched()
-    monkeypatch.setattr(layers, "search", refuse)
+    monkeypatch.setattr(layer_candidates, "search", refuse)
     monkeypatch.setattr(groups, "search_divided", refuse)
     assert run_small() == searched()
     with pytest.raises(AssertionError, match="searched again"):
@@ -127,7 +127,7 @@ def test_a_description_reads_from_the_memory_as_from_its_text(value, monkeypatch
 def test_a_second_run_simulates_nothing_that_is_not_long(monkeypatch):
     run_small()
     for name in ("race", "simulate_schedule"):
-        monkeypatch.setattr(runs, name, refuse)
+        monkeypatch.setattr(tries, name, refuse)
     assert run_small() == searched()
     with pytest.raises(AssertionError, match="searched again"):
         run_small("dram.queue=3")
@@ -146,7 +146,7 @@ def test_another_version_of_the_sources_searches_again(monkeypatch):
     run_small()
     reopen()
     monkeypatch.setattr(remembered, "package_digest", lambda: "f" * 64)
-    monkeypatch.setattr(layers, "search", refuse)
+    monkeypatch.setattr(layer_candidates, "search", refuse)
     with pytest.raises(AssertionError, match="searched again"):
         run_small()
 

@@ -26,7 +26,7 @@ from lw3dsim.engine.run import (
 )
 from lw3dsim.engine.steady import Effort
 from lw3dsim.engine.trace import Job, Stream, empty_trace, make_job
-from lw3dsim.network import layers, pipeline, runs
+from lw3dsim.network import layers, pipeline, tries
 from lw3dsim.network.pipeline import resolve_design, resolve_network
 from lw3dsim.schedule.program import Kinds
 from lw3dsim.schedule.room import release_steps, release_stores
@@ -379,7 +379,7 @@ def test_networks_take_the_same_time_with_and_without_the_jump(case, monkeypatch
         schedules.append((schedule, clocks))
         return simulate_schedule(schedule, clocks, engine, jump=False)
 
-    monkeypatch.setattr(runs, "simulate_schedule", keep)
+    monkeypatch.setattr(tries, "simulate_schedule", keep)
     workload, size, transform, algorithm, arch = case
     network = resolve_network(workload, transform, size, None)
     overrides = ["dram.model=plain"]

@@ -22,7 +22,7 @@ from lw3dsim.machine.problem import make_problem, on_rows, plain_layer
 from lw3dsim.machine.waves import empty_waves
 from lw3dsim.map.floor import compulsory_bytes, floor_bytes
 from lw3dsim.map.group.search import search_group
-from lw3dsim.map.layer.busy import share_of, spread_tiles
+from lw3dsim.map.layer.busy import share_of
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
 from lw3dsim.map.layer.compute import compute_ticks, known_cycles, nothing_costed, tile_cycles
 from lw3dsim.map.layer.mapping import ORDERS, Mapping
@@ -172,15 +172,14 @@ def test_no_tiling_computes_for_less_than_the_bound_that_leaves_it_out(problem, 
         choices=make_choices(problem, sizes, clocks.burst_bytes, work),
     )  # fmt: skip
     at = Tiling(*(data.draw(st.integers(0, len(axis) - 1)) for axis in sizes))
-    costed = nothing_costed(work, len(sizes[2]) * len(sizes[3]))
+    costed = nothing_costed(work, math.prod(map(len, sizes[2:])))
     ticks = compute_ticks(task, at, INFINITE, costed)
     if problem.structure == "vector":
         return
     fill = total_steps(task.layer, task.choices, at) * array.fill_cycles * clocks.cycle_ticks
-    spread_tiles(task, costed.spread)
     share = share_of(task.layer, array, sizes[0][at.n], sizes[1][at.c])
-    # Of sizes along W, and of those of T and H that are not chosen yet, the whole is taken.
-    for cut in (at._replace(w=0), at._replace(h=0, w=0), at._replace(t=0, h=0, w=0)):
+    # Of sizes that are not chosen yet the whole is taken.
+    for cut in (at, at._replace(w=0), at._replace(h=0, w=0), at._replace(t=0, h=0, w=0)):
         assert busy_ticks(task, share, cut, costed.spread) + fill <= ticks
 
 

@@ -14,15 +14,13 @@ from lw3dsim.machine.microarchitecture import make_machine, plain_array
 from lw3dsim.machine.problem import plain_layer
 from lw3dsim.map.fill import layer_fill
 from lw3dsim.map.layer.bounds import Least, bound_ticks
-from lw3dsim.map.layer.busy import last_part, least_busy, least_pixels, pass_cycles, share_of, sort_of, spread_of
+from lw3dsim.map.layer.busy import last_part, least_busy, share_of, sort_of, spread_of, vector_cycles
 from lw3dsim.map.layer.candidates import candidate_sizes, make_choices
 from lw3dsim.map.layer.compute import (
     compute_ticks,
-    full_tiles,
     layer_cycles,
     nothing_costed,
     tile_frames,
-    tile_passes,
     waits_between_tiles,
 )
 from lw3dsim.map.layer.mapping import frame_chunks, input_layout, output_layout
@@ -251,24 +249,22 @@ def test_a_bound_is_the_work_of_the_array_between_the_first_tiles_and_the_last()
     assert bound_ticks(task, least, ONE, 50, nothing) == 20_000 + 500_000
     two = task._replace(times=task.times._replace(channels=2))
     assert bound_ticks(two, least, ONE, 1, nothing) == 20_000 + (147 + 3) * 2000 + 45_000 + 20_000
-    # 3 channels on 2 rows at 4 pixels of 36 products: 2 x 4 x 36 over 2 columns; in tiles of one channel 3 x 4 x 36.
-    assert least_pixels(task.layer, task.array, 3, 4) == 144
-    assert least_pixels(task.layer, task.array, 2, 3) == 144
-    assert least_pixels(task.layer, task.array, 1, 4) == 216
     # Windows of 16 in each of 3 channels, two lanes.
     pool = problem_of(Pool3d(name="x", inputs=("i",), mode="avg", kernel=(4, 2, 2)), Shape(3, 4, 2, 2), ARCH)
-    assert least_pixels(plain_layer(pool), task.array, 3, 1) == 3 * 16 // 2
+    assert vector_cycles(plain_layer(pool), task.array) == 3 * 16 // 2
 
 
 def test_an_array_is_busy_at_least_with_the_tiles_that_its_lanes_hold_and_what_they_read():
-    def busy(problem, n, c, t, h, arch=ARCH, **changed):
+    def busy(problem, n, c, t, h, arch=ARCH, w=None, **changed):
         array = plain_array(make_machine(problem, arch, "pixel"))._replace(**changed)
         layer = plain_layer(problem)
-        return least_busy(layer, array, share_of(layer, array, n, c), *spread_of(layer, array, t, h))
+        return least_busy(layer, array, share_of(layer, array, n, c), *spread_of(layer, array, t, h, w or layer.out[2]))
 
     # 9 pixels fill 2 lanes 5 times, row by row 6 times; 3 channels on 2 rows twice, 4 x 9 products a pixel.
     ragged = conv(4, 3, (1, 5, 5), (1, 3, 3), ARCH)
     assert (busy(ragged, 3, 4, 1, 3), busy(ragged, 3, 4, 1, 1), busy(ragged, 1, 4, 1, 1)) == (360, 432, 648)
+    # Column by column 6 times as well; of two columns and one, each of two rows and one, 2 + 1 + 1 + 1 times.
+    assert (busy(ragged, 3, 4, 1, 3, w=1), busy(ragged, 3, 4, 1, 2, w=2)) == (432, 360)
     # Two rows and one: 3 + 2. Trees of 4 channels take 4, or 3 and then 1.
     assert (busy(ragged, 3, 4, 1, 2), busy(ragged, 3, 4, 1, 3, chunk=4), busy(ragged, 3, 3, 1, 3, chunk=4)) == (
         2 * 4 * 9 * 5, 2 * 9 * 5, 2 * 2 * 9 * 5,
@@ -277,6 +273,10 @@ def test_an_array_is_busy_at_least_with_the_tiles_that_its_lanes_hold_and_what_t
     assert busy(ragged, 3, 4, 1, 3, ifmap_port_bits=1) == 2 * 4 * 9 * 8
     assert busy(ragged, 3, 4, 1, 3, ifmap_port_bits=1, ifmap_port_cycles=3) == 3 * 2 * 4 * 9 * 8
     assert busy(ragged, 3, 4, 1, 3, ifmap_port_bits=1, stages_inputs=0) == 2 * 4 * 9 * 8 * 9
+    # A round reads as many channels as trees add up, the last of a step too: 2 of 3 each; taps in groups read anew.
+    assert busy(ragged, 3, 4, 1, 3, ifmap_port_bits=1, chunk=3) == 2 * 6 * 9 * 8
+    assert busy(ragged, 3, 3, 1, 3, ifmap_port_bits=1, chunk=3) == 2 * 4 * 9 * 8
+    assert busy(ragged, 3, 4, 1, 3, ifmap_port_bits=1, tap_groups=3, staged=(1, 1, 3)) == 2 * 4 * 9 * 8 * 3
     # Apart by 2, windows of 3 share a position; of 1, none is read in between.
     apart = conv(4, 3, (1, 7, 7), (1, 3, 3), ARCH, stride=(1, 2, 2))
     assert busy(apart, 3, 4, 1, 3, ifmap_port_bits=1) == 2 * 4 * 9 * 8 * 4
@@ -464,20 +464,6 @@ def test_the_ways_to_cut_a_row_read_at_least_what_the_best_of_them_does():
     assert least_row(task_of(LAYER, ([3], [4], [1], [2], [2, 1])).choices.w) == (1, 4)
     gaps = conv(1, 1, (1, 1, 5), (1, 1, 1), ARCH, stride=(1, 1, 2))
     assert least_row(task_of(gaps, ([1], [1], [1], [1], [3, 1])).choices.w) == (1, 3)
-
-
-def test_full_tiles_multiply_for_sure_and_the_rest_takes_its_share():
-    problem = conv(4, 3, (1, 5, 7), (1, 3, 3), ARCH, bias=True)
-    # 3 x 5 outputs in tiles of 2 x 4: one is full. 3 channels on 2 rows, 8 pixels on 2 lanes, 4 channels of 9 taps take
-    # 2 x 4 x 36 cycles. A pixel takes half of what two lanes do, 36: 7 pixels are in no full tile.
-    task = task_of(problem, ([3, 2], [4], [1], [2], [4]))
-    shares = [share_of(task.layer, task.array, n, 4) for n in (3, 2)]
-    assert full_tiles(task, shares[0], ONE) == 2 * 4 * 36 * 2000 + 7 * 36 * 2000
-    # Two channels of three: of the third nothing is known.
-    assert full_tiles(task, shares[1], Tiling(1, 0, 0, 0, 0)) == 4 * 36 * 2000
-    assert tile_passes(task.layer, task.array, 3, 1, 2, 4) * pass_cycles(task.layer, task.array, 3) == 2 * 4 * 36
-    # Without a full tile along H nothing but the share is left.
-    assert full_tiles(task_of(problem, ([3], [4], [1], [3], [5])), shares[0], ONE) == 2 * 8 * 36 * 2000
 
 
 def test_waits_between_tiles_are_drains_that_are_longer_than_a_head():

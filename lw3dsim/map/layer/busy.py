@@ -1,4 +1,4 @@
-"""Cycles that the array takes at least for all channels, and for all tiles, however W is cut: plain integer code."""
+"""Cycles that the array takes at least for all channels, and for all tiles: plain integer code."""
 
 from __future__ import annotations
 
@@ -13,28 +13,24 @@ from lw3dsim.machine.waves import channel_passes, own_inputs
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.machine.records import Array, Layer
-    from lw3dsim.map.layer.tiling import Task
+    from lw3dsim.map.layer.tiling import Task, Tiling
 
 
 class Share(NamedTuple):
     """What all channels take, as N and C are cut.
 
-    Cycles of all ``pixels`` if lanes were always full of them, and of a ``wave``, as many tiles as there are lanes; how
-    often a tile of one channel is read. Of all channels of a group ``rest`` are in none of the ``full`` parts of N,
-    which take ``full_wave`` and ``full_reads`` each.
+    Cycles of a ``wave``, as many tiles as there are lanes; how often a tile of one channel ``reads``, and in which
+    :func:`port_bits`. Of a vector layer the cycles of all ``pixels``.
     """
 
     pixels: int
     wave: int
     reads: int
-    full: int
-    rest: int
-    full_wave: int
-    full_reads: int
+    port: int
 
 
 class Spread(NamedTuple):
-    """By how T and H are cut, H within T: what :func:`spread_of` returns."""
+    """By parallel mode and how T, H and W are cut, W within H within T: what :func:`spread_of` returns, 0 before."""
 
     waves: Words
     tiles: Words
@@ -43,65 +39,57 @@ class Spread(NamedTuple):
 @kernel
 def share_of(layer: Layer, array: Array, n: int, c: int) -> Share:
     """Return what all channels take, ``n`` and ``c`` in a step."""
-    pixels, full = least_pixels(layer, array, n, c), layer.n // n
-    rest = layer.n - full * n
     if layer.structure == VECTOR:
-        return Share(pixels, 0, 0, full, rest, 0, 0)
-    of_full, of_rest = channel_passes(layer, array, n), channel_passes(layer, array, rest)
-    of_pass = pass_cycles(layer, array, c)
-    passes = full * of_full + of_rest
-    wave, full_wave = layer.groups * passes * of_pass, of_full * of_pass
-    if layer.structure == GROUPED:
-        passes, of_full = own_inputs(layer, layer.n), own_inputs(layer, n)
-    return Share(pixels, wave, passes * layer.groups * layer.c, full, rest, full_wave, of_full * layer.c)
+        return Share(vector_cycles(layer, array), 0, 0, 0)
+    passes = channel_passes_of(layer, array, n)
+    own = own_inputs(layer, layer.n) if layer.structure == GROUPED else passes
+    reads = layer.groups * own * channels_read(layer, array, c)
+    wave = layer.groups * passes * pass_cycles(layer, array, c)
+    return Share(0, wave, reads, reads * port_bits(layer, array))
 
 
 @kernel
-def spread_tiles(task: Task, spread: Spread) -> None:
-    """Fill in the waves and the tiles of every way to cut T and H."""
-    t_size, h_size = task.choices.t.size, task.choices.h.size
-    for t in range(len(t_size)):
-        for h in range(len(h_size)):
-            at = t * len(h_size) + h
-            spread.waves[at], spread.tiles[at] = spread_of(task.layer, task.array, t_size[t], h_size[h])
+def spread_over(task: Task, at: Tiling, spread: Spread) -> tuple[int, int]:
+    """Return in how many waves the array takes all tiles, cut as ``at``, and the tiles: worked out when first asked."""
+    t_size, h_size, w_size = task.choices.t.size, task.choices.h.size, task.choices.w.size
+    cut = ((task.mode * len(t_size) + at.t) * len(h_size) + at.h) * len(w_size) + at.w
+    if spread.waves[cut] == 0:
+        waves, tiles = spread_of(task.layer, task.array, t_size[at.t], h_size[at.h], w_size[at.w])
+        spread.waves[cut], spread.tiles[cut] = waves, tiles
+    return spread.waves[cut], spread.tiles[cut]
 
 
 @kernel
-def spread_of(layer: Layer, array: Array, t_size: int, h_size: int) -> tuple[int, int]:
-    """Return in how many waves the array takes all tiles, T and H cut into such parts, and the tiles.
-
-    Uncut, W fills the lanes best.
-    """
-    columns, waves, tiles = ceiling(layer.out[2], layer.tile[2]), 0, 0
-    for sort in range(4):
-        count, t = sort_of_frames(layer, t_size, sort & 2, 1)
-        count, h = sort_of(layer.out[1], h_size, sort & 1, count)
-        if count:
-            of_part = tiles_of_frames(layer, t) * ceiling(h, layer.tile[1]) * columns
-            waves, tiles = waves + count * ceiling(of_part, array.lanes), tiles + count * of_part
+def spread_of(layer: Layer, array: Array, t_size: int, h_size: int, w_size: int) -> tuple[int, int]:
+    """Return in how many waves the array takes all tiles, T, H and W cut into such parts, and the tiles."""
+    waves, tiles = 0, 0
+    for frames in range(2):
+        of_t, t = sort_of_frames(layer, t_size, frames, 1)
+        tiles_t = tiles_of_frames(layer, t) if of_t else 0
+        for rows in range(2):
+            of_h, h = sort_of(layer.out[1], h_size, rows, of_t)
+            tiles_h = tiles_t * ceiling(h, layer.tile[1])
+            for columns in range(2):
+                count, w = sort_of(layer.out[2], w_size, columns, of_h)
+                if count:
+                    of_part = tiles_h * ceiling(w, layer.tile[2])
+                    waves, tiles = waves + count * ceiling(of_part, array.lanes), tiles + count * of_part
     return waves, tiles
 
 
 @kernel
 def least_busy(layer: Layer, array: Array, share: Share, waves: int, tiles: int) -> int:
     """Return the cycles in which an array layer multiplies, reads and transforms ``tiles`` in ``waves`` at least."""
-    read = share.reads * tiles
-    return max(share.wave * waves, reading_cycles(layer, array, read), transform_cycles(layer, array, read))
+    busy = max(share.wave * waves, transform_cycles(layer, array, share.reads * tiles))
+    # Ports are seldom what is waited for: divided only where they are.
+    return busy if share.port * tiles <= busy * array.ifmap_port_bits else share.port * tiles // array.ifmap_port_bits
 
 
 @kernel
-def least_pixels(layer: Layer, array: Array, n: int, c: int) -> int:
-    """Return the cycles that all pixels take at least to be computed, each as if lanes were always full of them."""
+def vector_cycles(layer: Layer, array: Array) -> int:
+    """Return the cycles that all pixels of a vector layer take at least, as if lanes were always full of them."""
     pixels = layer.out[0] * layer.out[1] * layer.out[2]
-    if layer.structure == VECTOR:
-        return layer.groups * pixels * layer.n * layer.ops_per_output // array.vector_lanes
-    return wave_cycles(layer, array, n, c) * pixels // (array.lanes * layer.tile[0] * layer.tile[1] * layer.tile[2])
-
-
-@kernel
-def wave_cycles(layer: Layer, array: Array, n: int, c: int) -> int:
-    """Return the cycles that all channels take for as many tiles as there are lanes, ``n`` and ``c`` in a step."""
-    return layer.groups * channel_passes_of(layer, array, n) * pass_cycles(layer, array, c)
+    return layer.groups * pixels * layer.n * layer.ops_per_output // array.vector_lanes
 
 
 @kernel
@@ -117,20 +105,26 @@ def rounds_of(layer: Layer, array: Array, c: int) -> int:
 
 
 @kernel
+def channels_read(layer: Layer, array: Array, c: int) -> int:
+    """Return of how many channels all rounds of a pass read a patch, ``c`` in a step: as many in each of its rounds."""
+    rest = layer.c % c
+    of_rest = ceiling(rest, array.chunk) * min(rest, array.chunk)
+    return layer.c // c * ceiling(c, array.chunk) * min(c, array.chunk) + of_rest
+
+
+@kernel
 def pass_cycles(layer: Layer, array: Array, c: int) -> int:
     """Return the cycles in which a tile in every lane is multiplied with all input channels, ``c`` in a step."""
     return rounds_of(layer, array, c) * layer.taps * array.cycles_per_tile
 
 
 @kernel
-def reading_cycles(layer: Layer, array: Array, tiles: int) -> int:
-    """Return the cycles in which as many ``tiles`` are read at least, each of one channel.
+def port_bits(layer: Layer, array: Array) -> int:
+    """Return the bits of a tile of one channel that are read at least, times the cycles that as many as a word take.
 
     A pass over the tiles reads each position of the input that a tile has to itself.
     """
-    return (
-        tiles * own_positions(layer, array) * layer.activation_bits * array.ifmap_port_cycles // array.ifmap_port_bits
-    )
+    return own_positions(layer, array) * layer.activation_bits * array.ifmap_port_cycles
 
 
 @kernel
@@ -144,15 +138,15 @@ def transform_cycles(layer: Layer, array: Array, tiles: int) -> int:
 
 @kernel
 def own_positions(layer: Layer, array: Array) -> int:
-    """Return the input positions that a tile adds to a patch at least, however many share it."""
+    """Return the input positions that a tile adds to patches at least, however many share them, of all taps."""
     if not array.stages_inputs:
         return layer.coordinates * layer.taps
-    positions = 1
+    positions = array.tap_groups
     for axis in range(3):
         apart = layer.stride[axis]
         if layer.dilation[axis] > 1:
             apart //= common_divisor(apart, layer.dilation[axis])
-        positions *= layer.tile[axis] * min(layer.kernel[axis], apart)
+        positions *= layer.tile[axis] * min(array.staged[axis], apart)
     return positions
 
 

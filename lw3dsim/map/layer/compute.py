@@ -15,19 +15,18 @@ from lw3dsim.map.layer.busy import (
     channel_passes_of,
     last_part,
     pass_cycles,
-    reading_cycles,
     sort_of,
     sort_of_frames,
+    spread_over,
     tiles_of_frames,
 )
-from lw3dsim.map.layer.sums import full_along, read_positions
+from lw3dsim.map.layer.sums import read_positions
 from lw3dsim.map.layer.tiling import total_steps
 
 if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.base.kernels import Kernels
     from lw3dsim.machine.records import Array, Layer
-    from lw3dsim.map.layer.busy import Share
     from lw3dsim.map.layer.tiling import Choices, Task, Tiling
 
 # Tiles whose costs are known at once, at most, and what their sizes are told apart by.
@@ -61,7 +60,7 @@ class Costed(NamedTuple):
 
 
 def nothing_costed(work: Kernels, cuts: int = 1, most: int = KNOWN) -> Costed:
-    """Return room for the costs of tiles, none of them known, ``most`` at once, and for so many ``cuts`` of T and H."""
+    """Return room for the costs of tiles, none of them known, ``most`` at once, and ``cuts`` in all modes."""
     return Costed(empty_waves(work), work.sheet(Known, most), work.sheet(Spread, cuts))
 
 
@@ -77,8 +76,9 @@ def layer_cycles(task: Task, at: Tiling, most: int, costed: Costed) -> int:
     if layer.structure == VECTOR:
         return vector_layer_cycles(task, at)
     c = choices.c.size[at.c]
+    waves, _ = spread_over(task, at, costed.spread)
     of_pass = pass_cycles(layer, array, c)
-    cycles, rest, loads = 0, least_passes(layer, array, choices, at) * of_pass, 0
+    cycles, rest, loads = 0, channel_passes_of(layer, array, choices.n.size[at.n]) * waves * of_pass, 0
     for sort in range(16):
         if layer.groups * max(cycles + rest, loads) > most:
             break
@@ -101,42 +101,6 @@ def sort_of_tiles(layer: Layer, choices: Choices, at: Tiling, sort: int) -> tupl
     count, h = sort_of(layer.out[1], choices.h.size[at.h], sort & 2, count)
     count, w = sort_of(layer.out[2], choices.w.size[at.w], sort & 1, count)
     return count, n, t, h, w
-
-
-@kernel
-def full_tiles(task: Task, share: Share, at: Tiling) -> int:
-    """Return ticks of the array at least: for all full tiles, and what other pixels take of ``share``; or to load."""
-    layer, array, choices, cycle = task.layer, task.array, task.choices, task.times.cycle
-    if layer.structure == VECTOR:
-        return share.pixels * cycle
-    t, h, w = choices.t.size[at.t], choices.h.size[at.h], choices.w.size[at.w]
-    count = full_along(layer, 0, t) * full_along(layer, 1, h) * full_along(layer, 2, w)
-    tiles = tiles_of_frames(layer, t) * ceiling(h, layer.tile[1]) * ceiling(w, layer.tile[2])
-    pixels = layer.out[0] * layer.out[1] * layer.out[2]
-    loads = reading_cycles(layer, array, share.full_reads * tiles)
-    # Of ragged channels ``share`` does not say what a pixel takes.
-    rest = share.pixels * cycle // pixels * (pixels - count * t * h * w) if share.rest == 0 else 0
-    ticks = layer.groups * share.full * count * cycle
-    return max(ticks * share.full_wave * ceiling(tiles, array.lanes) + rest, ticks * loads)
-
-
-@kernel
-def least_passes(layer: Layer, array: Array, choices: Choices, at: Tiling) -> int:
-    """Return in how many passes all tiles of a group multiply: the sum of :func:`tile_passes`, with few divisions."""
-    n, t_size = choices.n.size[at.n], choices.t.size[at.t]
-    h_size, w_size = choices.h.size[at.h], choices.w.size[at.w]
-    waves = 0
-    for frames in range(2):
-        of_t, t = sort_of_frames(layer, t_size, frames, 1)
-        tiles_t = tiles_of_frames(layer, t) if of_t else 0
-        for rows in range(2):
-            of_h, h = sort_of(layer.out[1], h_size, rows, of_t)
-            tiles_h = tiles_t * ceiling(h, layer.tile[1])
-            for columns in range(2):
-                count, w = sort_of(layer.out[2], w_size, columns, of_h)
-                if count:
-                    waves += count * ceiling(tiles_h * ceiling(w, layer.tile[2]), array.lanes)
-    return channel_passes_of(layer, array, n) * waves
 
 
 @kernel

@@ -6,8 +6,7 @@ plus what nothing can hide. A tile that is moved behind one of another tensor op
 first row only then. It only ranks: simulation decides.
 
 Nothing is left out by guess: a tiling's steps are not costed only where it would lose to
-those already kept by a bound: lanes as full, and ports as busy, as the parts of T and H allow, then full tiles
-multiplying.
+those already kept by a bound: lanes as full, and ports as busy, as the parts of T, H and W allow.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from lw3dsim.base.integers import ceiling
 from lw3dsim.base.kernels import kernel
 from lw3dsim.machine.records import VECTOR
-from lw3dsim.map.layer.busy import least_busy, share_of, spread_tiles
-from lw3dsim.map.layer.compute import compute_ticks, full_tiles
+from lw3dsim.map.layer.busy import least_busy, share_of, spread_over
+from lw3dsim.map.layer.compute import compute_ticks
 from lw3dsim.map.layer.room import have_two, held_slots, strip_of, tiles_fit, weights_fit
 from lw3dsim.map.layer.tiling import (
     TILES_OUTER,
@@ -113,8 +112,6 @@ def rank(task: Task, aim: Aim, costed: Costed, kept: Kept) -> None:
     """
     choices, spread = task.choices, costed.spread
     row = least_row(choices.w)
-    if task.layer.structure != VECTOR:
-        spread_tiles(task, spread)
     for n in range(len(choices.n.size)):
         for c in range(len(choices.c.size)):
             at = Tiling(n, c, 0, 0, 0)
@@ -134,19 +131,28 @@ def rank(task: Task, aim: Aim, costed: Costed, kept: Kept) -> None:
                         continue
                     strip, line = strip_of(task, at), line_of(task.layer, choices, at)
                     for w in range(len(choices.w.size)):
-                        if tiles_fit(task, strip, w):
-                            at = Tiling(n, c, t, h, w)
-                            offer(task, strip, line, share, at, busy, aim, costed, kept)
+                        if not tiles_fit(task, strip, w):
+                            continue
+                        # The more parts, the more often the pipeline fills.
+                        least = busy + filling_ticks(task, strip, w)
+                        if not is_worth(kept, aim, least, least, 0, 1):
+                            break
+                        offer(task, strip, line, share, Tiling(n, c, t, h, w), aim, costed, kept)
 
 
 @kernel
 def busy_ticks(task: Task, share: Share, at: Tiling, spread: Spread) -> int:
     """Return the ticks that tilings cut as ``at``, or further, compute at least; of a vector layer all pixels."""
-    cycle = task.times.cycle
     if task.layer.structure == VECTOR:
-        return share.pixels * cycle
-    cut = at.t * len(task.choices.h.size) + at.h
-    return least_busy(task.layer, task.array, share, spread.waves[cut], spread.tiles[cut]) * cycle
+        return share.pixels * task.times.cycle
+    waves, tiles = spread_over(task, at, spread)
+    return least_busy(task.layer, task.array, share, waves, tiles) * task.times.cycle
+
+
+@kernel
+def filling_ticks(task: Task, strip: Strip, w: int) -> int:
+    """Return the ticks in which all steps of a tiling fill the pipeline."""
+    return strip.steps * task.choices.w.tiles[w] * task.array.fill_cycles * task.times.cycle
 
 
 @kernel
@@ -169,16 +175,14 @@ def may_win(task: Task, at: Tiling, row: tuple[int, int], busy: int, aim: Aim, k
 
 
 @kernel
-def offer(
-    task: Task, strip: Strip, line: Line, share: Share, at: Tiling, busy: int, aim: Aim, costed: Costed, kept: Kept
-) -> None:
-    """Estimate one tiling, which computes for ``busy`` ticks at least, in both orders; keep it if among the best."""
+def offer(task: Task, strip: Strip, line: Line, share: Share, at: Tiling, aim: Aim, costed: Costed, kept: Kept) -> None:
+    """Estimate one tiling in both orders; keep it if among the best."""
     layer, times, choices = task.layer, task.times, task.choices
     n_parts, columns = choices.n.parts[at.n], choices.w.tiles[at.w]
     tiles, stores, loads = strip.spatial * columns, strip.stores * columns, strip.loads * columns
     inputs, outputs = input_bursts(choices, line, at), output_bursts(choices, line, at)
-    filling = strip.steps * columns * task.array.fill_cycles * times.cycle
-    compute, closeness = busy + filling, 0
+    busy = busy_ticks(task, share, at, costed.spread)
+    compute, is_exact = busy + filling_ticks(task, strip, at.w), 0
     # Loops that one tile leaves nothing of come in one order only; where the reduction is cut, both cost the same.
     is_single, is_alike = n_parts == 1 or tiles == 1, choices.c.parts[at.c] > 1
     for order in range(1 if is_single or is_alike else 2):
@@ -203,15 +207,11 @@ def offer(
         is_double = have_two(task, strip, at.w)
         waits = 0 if is_double else single_ticks(task, strip, at, order, repeats * inputs, weights, outputs)
         ticks = estimate(compute, transfer, asked, waits, task.limits.slots) + exposed
-        # Full tiles are most of the work: what they take to multiply rules out most of what is left.
-        while closeness < 2 and is_worth(kept, aim, ticks, compute, bursts, 1):
-            if closeness == 0:
-                compute, closeness = max(compute, filling + full_tiles(task, share, at)), 1
-            else:
-                most = most_compute(kept, aim, transfer, asked, waits, exposed, bursts, task.limits.slots)
-                compute = compute_ticks(task, at, most, costed)
-                # Above ``most`` it is a bound, which may be too low for the other order.
-                closeness = 2 if compute <= most else 1
+        if is_exact == 0 and is_worth(kept, aim, ticks, compute, bursts, 1):
+            most = most_compute(kept, aim, transfer, asked, waits, exposed, bursts, task.limits.slots)
+            compute = compute_ticks(task, at, most, costed)
+            # Above ``most`` it is a bound, which may be too low for the other order.
+            is_exact = 1 if compute <= most else 0
             ticks = estimate(compute, transfer, asked, waits, task.limits.slots) + exposed
         if is_worth(kept, aim, ticks, compute, bursts, 1):
             insert(kept, aim, ticks, compute, bursts, visits, order, task.mode, at)

@@ -92,7 +92,7 @@ def search(
     # A tiling comes in two orders.
     keep = min(keep, 2 * tilings * len(modes))
     best, thrifty = work.sheet(Kept, keep), work.sheet(Kept, max(keep // 2, 1))
-    costed = nothing_costed(work, len(sizes[2]) * len(sizes[3]))
+    costed = nothing_costed(work, len(modes) * math.prod(map(len, sizes[2:])))
     own = burst_ticks, tree_ticks, busy_parts, row_ticks
     work(shortlist)(task, second, len(modes), *own, least, costed, best, thrifty)
     rows = {row["number"]: row for row in (*_rows(thrifty), *_rows(best))}

@@ -148,14 +148,6 @@ def tile_along(layer: Layer, axis: int, size: int, number: int) -> tuple[int, in
 
 
 @kernel
-def full_along(layer: Layer, axis: int, size: int) -> int:
-    """Return the tiles along an axis that have all of their ``size`` outputs."""
-    segments = segments_of(layer, axis)
-    segment = layer.out[axis] // segments
-    return segments * (segment // size) if size < segment else layer.out[axis] // size
-
-
-@kernel
 def last_along(layer: Layer, axis: int, size: int) -> int:
     """Return the outputs of the last tile along an axis."""
     _, outputs = tile_along(layer, axis, size, tiles_along(layer, axis, size) - 1)

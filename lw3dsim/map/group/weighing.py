@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from lw3dsim.map.group.lying import Lying
     from lw3dsim.map.group.pricing import Rates
 
-# Sizes of steps whose cycles are remembered.
-SEEN = 1024
+# Sizes of steps whose cycles are remembered: a prime, as the places of keys repeat with even ones.
+SEEN = 1021
 
 
 class Traffic(NamedTuple):

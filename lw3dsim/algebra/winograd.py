@@ -120,19 +120,20 @@ def _narrowest(matrix: Matrix) -> tuple[Matrix, list[Fraction]]:
         _largest_divisor(_odd((factor * shared).numerator), room // _magnitude(row))
         for row, factor in zip(smallest, factors, strict=True)
     ]
-    rows = tuple(tuple(entry * scale for entry in row) for row, scale in zip(smallest, kept, strict=True))
+    rows = tuple(tuple(Fraction(entry * scale) for entry in row) for row, scale in zip(smallest, kept, strict=True))
     return rows, [factor / scale for factor, scale in zip(factors, kept, strict=True)]
 
 
-def _primitive(row: tuple[Fraction, ...]) -> tuple[tuple[Fraction, ...], Fraction]:
+def _primitive(row: tuple[Fraction, ...]) -> tuple[tuple[int, ...], Fraction]:
     """Return ``row`` as integers without a common factor, and the factor that makes it of them."""
     common = math.lcm(*(entry.denominator for entry in row))
-    factor = Fraction(math.gcd(*(int(entry * common) for entry in row)), common)
-    return tuple(entry / factor for entry in row), factor
+    whole = [entry.numerator * (common // entry.denominator) for entry in row]
+    divisor = math.gcd(*whole)
+    return tuple(entry // divisor for entry in whole), Fraction(divisor, common)
 
 
-def _magnitude(row: tuple[Fraction, ...]) -> int:
-    return int(sum(map(abs, row)))
+def _magnitude(row: tuple[int, ...]) -> int:
+    return sum(map(abs, row))
 
 
 def _odd(number: int) -> int:

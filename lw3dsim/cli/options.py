@@ -148,9 +148,11 @@ def check_overrides(overrides: Sequence[str]) -> None:
 def load_network(request: Request) -> Workload:
     """Load the workload of ``request``, sized; say on standard error which passes find nothing to rewrite in it."""
     from lw3dsim.network.pipeline import load_asked
+    from lw3dsim.transform.passes import unchanged_passes
 
     network = load_asked(request).workload
-    _note_passes(network, request)
+    note_copies(network)
+    _note(unchanged_passes(network, request.transform))
     return network
 
 
@@ -163,11 +165,8 @@ def note_copies(network: Workload) -> None:
             click.echo(f"note: {layer.name}: {copied(layer)}", err=True)
 
 
-def _note_passes(network: Workload, request: Request) -> None:
-    from lw3dsim.transform.passes import unchanged_passes
-
-    note_copies(network)
-    for sentence in unchanged_passes(network, request.transform):
+def _note(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
         click.echo(f"note: {sentence}", err=True)
 
 
@@ -179,9 +178,8 @@ def prepared_run(request: Request, *, in_widths: bool = True) -> Prepared:
     from lw3dsim.network.pipeline import prepare
 
     prepared = prepare(request)
-    _note_passes(prepared.loaded.workload, request)
-    for sentence in prepared.notes if in_widths else ():
-        click.echo(f"note: {sentence}", err=True)
+    note_copies(prepared.loaded.workload)
+    _note((*prepared.idle, *(prepared.notes if in_widths else ())))
     return prepared
 
 

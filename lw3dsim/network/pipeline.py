@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from lw3dsim.base.caches import once
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.accelerator import Accelerator
 from lw3dsim.describe.accelerator_file import load_arch, locate_key
@@ -55,7 +56,7 @@ MAPPER = "auto"
 MAX_STREAM_STEPS = 10_000_000
 
 
-class Prepared(Value, frozen=True, kw_only=True):
+class Prepared(Value, frozen=True, kw_only=True, dict=True, gc=True):
     """A request with everything read that it names: the network as it is run, the design, mappings, what calibrated.
 
     ``loaded`` is the network before it was transformed, with what its file holds of its weights, ``written`` the
@@ -71,6 +72,11 @@ class Prepared(Value, frozen=True, kw_only=True):
     file: MappingFile | None
     calibrated: Calibrated | None = None
     notes: tuple[str, ...]
+
+    @once
+    def idle(self) -> list[str]:
+        """A sentence for every pass that finds nothing to rewrite."""
+        return unchanged_passes(self.loaded.workload, self.request.transform)
 
 
 def prepare(request: Request) -> Prepared:
@@ -178,7 +184,7 @@ def _calibrated(arrays: Arrays) -> Calibrated:
 
 
 def _notes(prepared: Prepared) -> tuple[str, ...]:
-    return (*prepared.notes, *unchanged_passes(prepared.loaded.workload, prepared.request.transform))
+    return (*prepared.notes, *prepared.idle)
 
 
 def _configuration(prepared: Prepared) -> Configuration:

@@ -17,11 +17,11 @@ from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.map.floor import group_compulsory_bytes
 from lw3dsim.map.group.dividing import search_divided
-from lw3dsim.map.group.search import CANDIDATES, Found, Plan
+from lw3dsim.map.group.search import CANDIDATES, MORE, Found, Plan
 from lw3dsim.map.group_fill import group_design
 from lw3dsim.network.objective import at_work
 from lw3dsim.network.runs import best_run
-from lw3dsim.possible.group import group_steps, is_possible_group
+from lw3dsim.possible.group import is_possible_group
 from lw3dsim.schedule.fused import busy_under
 from lw3dsim.schedule.group_work import GroupWork
 
@@ -35,10 +35,6 @@ if TYPE_CHECKING:
     from lw3dsim.network.tries import Tried
     from lw3dsim.schedule.build import Drafted
     from lw3dsim.schedule.fused import Busy
-
-# Of groups of fewer steps so many times as many mappings are bounded and simulated: where beginnings and ends weigh,
-# estimates are less sure of the best, and simulating takes no time.
-SHORT, MORE = 64, 2
 
 
 def is_possible_plan(group: Group, plan: Plan, arch: Accelerator, lies: tuple[Blocks, ...] | None = None) -> bool:
@@ -76,8 +72,8 @@ def find_group(
 ) -> tuple[Found, ...]:
     """Return the cheapest mappings of ``group``, best first; none where all surely cost more than ``enough``.
 
-    Its input and output are in the best of their blocks, or of those that say how it ``lies``. Raises MappingError when
-    none fits.
+    They are ``most``, or MORE times as many where the best has few steps. Its input and output are in the best of their
+    blocks, or of those that say how it ``lies``. Raises MappingError when none fits.
     """
     return _Searched(group, arch, price, most, lies).up_to(enough)
 
@@ -90,7 +86,9 @@ def _find(
         return moves_enough and is_possible_plan(group, one.plan, arch, lies)
 
     question = ("group", group, arch, named_by(arch), price, most, lies)
-    known = recall(question, tuple[Found, ...], lambda found: 0 < len(found) <= most and all(map(is_sound, found)))
+    known = recall(
+        question, tuple[Found, ...], lambda found: 0 < len(found) <= MORE * most and all(map(is_sound, found))
+    )
     if known is not None:
         return known
     dearer = *question, "dearer than"
@@ -99,7 +97,14 @@ def _find(
         return ()
     found = tuple(
         search_divided(
-            group, arch, make_clocks(arch), at_work(price, group.stages, arch), keep=most, lies=lies, enough=enough
+            group,
+            arch,
+            make_clocks(arch),
+            at_work(price, group.stages, arch),
+            keep=most,
+            more=MORE,
+            lies=lies,
+            enough=enough,
         )
     )
     remember(*((question, found) if found else (dearer, enough)))
@@ -146,8 +151,6 @@ def own_cost(group: Group, found: Found, arch: Accelerator, price: Price, busy: 
 def group_candidates(asked: GroupSearch) -> list[Bounded]:
     """Return the candidates of a search by what they cost at least: they are bounded before they are simulated."""
     found = find_group(asked.group, asked.arch, asked.price, asked.most, asked.lies)
-    if group_steps(asked.group, found[0].plan.mapping) < SHORT:
-        found = find_group(asked.group, asked.arch, asked.price, MORE * asked.most, asked.lies)
     busy = busy_under(asked.group, [one.plan.mapping for one in found], asked.arch)
     bounded = [asked.bounded(number, *one) for number, one in enumerate(zip(found, busy, strict=True))]
     return sorted(bounded, key=lambda one: (one.least, one.number))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from lw3dsim.map.group.cutting import is_seen
@@ -44,18 +43,11 @@ def group_faults(group: Group, mapping: GroupMapping, arch: Accelerator, names: 
         if mapping.resident[i] and not stage.has_weights:
             yield Fault(key=("group", i, "resident"), value=True, message=f"{names[i]} has no weights; leave it out")
     yield from slots_faults(("ofmap_slots",), mapping.ofmap_slots, arch)
-    steps = group_steps(group, mapping)
+    steps = mapping.steps(group)
     if steps > MAX_GROUP_STEPS:
         message = f"makes {steps:,} steps, at most {MAX_GROUP_STEPS:,}; raise tile sizes or chunks"
         yield Fault(key=("tile",), message=message)
     yield from room_faults(group_fill(group, mapping, arch), names, arch)
-
-
-def group_steps(group: Group, mapping: GroupMapping) -> int:
-    """Return how many steps a group takes at most: those of every tile, though some do without a stage."""
-    tiles = math.prod(axis.tiles for axis in mapping.axes(group))
-    chunks = zip(group.runs, mapping.chunks, strict=True)
-    return tiles * sum(len(run) * -(-group.channels[run.stop] // chunk) for run, chunk in chunks)
 
 
 def _flags(group: Group, mapping: GroupMapping) -> Iterator[Fault]:

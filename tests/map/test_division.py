@@ -18,7 +18,7 @@ from lw3dsim.map.floor import floor_bytes
 from lw3dsim.map.group.candidates import fit_tiles
 from lw3dsim.map.group.dividing import search_divided
 from lw3dsim.map.group.least import least_of_groups
-from lw3dsim.map.group.search import bound_tiles, search_group
+from lw3dsim.map.group.search import MORE, SHORT, bound_tiles, search_group
 from lw3dsim.map.group_fill import group_design, group_fill
 from lw3dsim.map.layer.price import MOST_TICKS, Price
 from lw3dsim.map.layer.search import search
@@ -26,6 +26,7 @@ from lw3dsim.map.layer.search import search
 SHARED = load_arch("edge_shared", overrides={"buffers.shared_kib": 9, "buffers.shared_banks": 9})
 TWO = {"buffers.ifmap_kib": 3, "buffers.weight_kib": 2, "buffers.ofmap_kib": 3}
 AUTO = load_arch("edge_small", overrides=TWO | {"buffers.intermediate_share": "auto"})
+FIXED = load_arch("edge_small", overrides=TWO)
 BYTES = Price(cycle=0.0, dram_byte=1.0)
 PRICES = (BYTES, Price(cycle=1.0, dram_byte=0.001), Price(cycle=1.0, dram_byte=1.0, pj=0.1))
 thorough = settings(max_examples=20, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
@@ -98,6 +99,25 @@ def test_no_fixed_share_of_intermediate_tensors_is_better_for_a_group(chain, pri
         design = group_design(group, one.plan.mapping, AUTO)
         assert 0 < design.buffers.intermediate_share < 1
         assert all(fill.bits <= fill.capacity_bits for fill in group_fill(group, one.plan.mapping, design))
+
+
+@thorough
+@given(
+    chains(), st.sampled_from((SHARED, AUTO, FIXED)), st.sampled_from(PRICES), st.integers(1, 5), st.floats(0.5, 2.0)
+)
+def test_a_search_for_more_of_a_short_group_finds_what_one_for_so_many_does(chain, arch, price, keep, share):
+    group, clocks = fusable(chain, arch), make_clocks(arch)
+    try:
+        few = search_divided(group, arch, clocks, price, keep=keep)
+    except MappingError:
+        return
+    is_short = few[0].plan.mapping.steps(group) < SHORT
+    wanted = search_divided(group, arch, clocks, price, keep=MORE * keep) if is_short else few
+    assert search_divided(group, arch, clocks, price, keep=keep, more=MORE) == wanted
+    # However close to what is enough the best of them is.
+    enough = share * price.of(few[0].cycles, few[0].dram_bytes)
+    found = search_divided(group, arch, clocks, price, keep=keep, more=MORE, enough=enough)
+    assert not found or not is_short or found == wanted
 
 
 @thorough

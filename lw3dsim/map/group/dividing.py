@@ -28,6 +28,7 @@ from lw3dsim.map.group.search import (
     cheapest,
     check_busy,
     fill_room,
+    is_short,
     price_candidates,
     search_group,
     taken,
@@ -142,19 +143,29 @@ def search_divided(
     price: Price,
     *,
     keep: int = CANDIDATES,
+    more: int = 1,
     lies: tuple[Blocks, ...] | None = None,
     enough: float = math.inf,
 ) -> list[Found]:
     """Return the ``keep`` cheapest mappings of ``group``, best first, over all divisions of the memory of ``arch``.
 
-    See :func:`lw3dsim.map.group.search.search_group`, which takes ``lies`` and ``enough`` too; where the memory is
-    divided they are looked for whatever they cost.
+    See :func:`lw3dsim.map.group.search.search_group`, which takes ``more``, ``lies`` and ``enough`` too; where the
+    memory is divided they are looked for whatever they cost.
 
     Raises MappingError when none fits, or where a stage has nothing to compute.
     """
     if not arch.buffers.is_whole:
-        return search_group(group, arch, clocks, price, keep=keep, lies=lies, enough=enough)
+        return search_group(group, arch, clocks, price, keep=keep, more=more, lies=lies, enough=enough)
     group = with_seconds(group, lies)
+    found = _search_divisions(group, arch, clocks, price, keep, lies)
+    is_more = more > 1 and is_short(group, found)
+    return _search_divisions(group, arch, clocks, price, more * keep, lies) if is_more else found
+
+
+def _search_divisions(
+    group: Group, arch: Accelerator, clocks: Clocks, price: Price, keep: int, lies: tuple[Blocks, ...] | None
+) -> list[Found]:
+    """Return the ``keep`` cheapest over all divisions."""
     best, most, lister = _Best(keep), math.inf, None
     for way in _ways(group, arch, clocks, price):
         if not way.fits.count or way.lowest > most:

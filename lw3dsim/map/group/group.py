@@ -347,6 +347,13 @@ class GroupMapping(Value, frozen=True, kw_only=True):
         (t, h, w), halo = group.unlaid.reaches, self.halo
         return cut_group(t, self.t, halo("t")), cut_group(h, self.h, halo("h")), cut_group(w, self.w, halo("w"))
 
+    def steps(self, group: Group) -> int:
+        """Return how many steps ``group`` takes at most: those of every tile, though some do without a stage."""
+        t, h, w = self.axes(group)
+        chunks = zip(group.runs, self.chunks, strict=True)
+        of_tile = sum([len(run) * -(-group.stages[run[-1]].n // chunk) for run, chunk in chunks])
+        return t.tiles * h.tiles * w.tiles * of_tile
+
     def describe(self) -> str:
         """Return the mapping in one line."""
         halo = "halo recomputed" if self.kept == "none" else f"halo kept along {self.kept}"

@@ -37,6 +37,8 @@ from lw3dsim.map.group.weighing import Effort, Modes, Traffic
 from lw3dsim.tensor.layout import block_sizes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lw3dsim.base.arrays import Floats, Ints
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
@@ -50,6 +52,10 @@ if TYPE_CHECKING:
 
 # Mappings that are simulated, at most, unless the caller wants more.
 CANDIDATES = 5
+
+# Of groups of fewer steps so many times as many mappings are bounded and simulated: where beginnings and ends weigh,
+# estimates are less sure of the best, and simulating takes no time.
+SHORT, MORE = 64, 2
 
 # A bound in floats, against what sums of floats are rounded by.
 ROUNDED = 1 - 1e-9
@@ -101,12 +107,14 @@ def search_group(
     price: Price,
     *,
     keep: int = CANDIDATES,
+    more: int = 1,
     lies: tuple[Blocks, ...] | None = None,
     enough: float = math.inf,
 ) -> list[Found]:
     """Return the ``keep`` cheapest mappings of ``group``, or all, best first; none where all cost more than ``enough``.
 
-    Where it ``lies`` is given, its tensors in DRAM are in the best of these channel blocks instead of its own.
+    They are so many times ``more`` where the best is SHORT. Where it ``lies`` is given, its tensors in DRAM are in the
+    best of these channel blocks instead of its own.
 
     Raises MappingError when none fits, or where a stage has nothing to compute: such a layer runs by itself.
     """
@@ -119,8 +127,23 @@ def search_group(
             if enough == math.inf:
                 raise MappingError("buffers", "no tile of the fused group fits the buffers")
             return []
-        priced = price_candidates(candidates, begun.scales)
-        return [priced.found(i) for i in cheapest(priced, keep)]
+        found = best_of(candidates, begun.scales, keep)
+        if more > 1 and is_short(group, found):
+            candidates = find_cheapest(begun, more * keep, math.inf)
+            assert candidates is not None  # noqa: S101  # there are some
+            found = best_of(candidates, begun.scales, more * keep)
+        return found
+
+
+def best_of(candidates: Candidates, scales: Scales, keep: int) -> list[Found]:
+    """Return the ``keep`` cheapest of ``candidates``, best first."""
+    priced = price_candidates(candidates, scales)
+    return [priced.found(i) for i in cheapest(priced, keep)]
+
+
+def is_short(group: Group, found: Sequence[Found]) -> bool:
+    """Return whether the best mapping that was ``found`` has few steps."""
+    return found[0].plan.mapping.steps(group) < SHORT
 
 
 def check_busy(of: Fits | Gathered) -> None:

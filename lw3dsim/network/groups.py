@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from lw3dsim.account.simulated import GroupRun
     from lw3dsim.describe.accelerator import Accelerator
+    from lw3dsim.describe.clocks import Clocks
     from lw3dsim.map.group.group import Blocks, Group
     from lw3dsim.map.layer.price import Price
     from lw3dsim.network.tries import Tried
@@ -152,7 +153,9 @@ def group_candidates(asked: GroupSearch) -> list[Bounded]:
     """Return the candidates of a search by what they cost at least: they are bounded before they are simulated."""
     found = find_group(asked.group, asked.arch, asked.price, asked.most, asked.lies)
     busy = busy_under(asked.group, [one.plan.mapping for one in found], asked.arch)
-    bounded = [asked.bounded(number, *one) for number, one in enumerate(zip(found, busy, strict=True))]
+    # Candidates are raced in the order of the DMA.
+    clocks = make_clocks(asked.arch).in_order
+    bounded = [asked.bounded(number, *one, clocks) for number, one in enumerate(zip(found, busy, strict=True))]
     return sorted(bounded, key=lambda one: (one.least, one.number))
 
 
@@ -212,10 +215,8 @@ class GroupSearch(Value, frozen=True, kw_only=True):
     def _cost(self, one: Tried[Bounded]) -> float:
         return one.candidate.own + self.price.of(one.raced.latency_cycles, one.candidate.dram_bytes)
 
-    def bounded(self, number: int, found: Found, busy: Busy) -> Bounded:
+    def bounded(self, number: int, found: Found, busy: Busy, clocks: Clocks) -> Bounded:
         """Return a candidate with its bounds: the array's, and those of what it moves, refreshes included."""
-        # Candidates are raced in the order of the DMA.
-        clocks = make_clocks(self.arch).in_order
         bursts = found.dram_bytes // clocks.burst_bytes
         moving = self.arch.layer_setup_cycles * clocks.cycle_ticks + clocks.bound_ticks(bursts)
         ticks = max(busy.least_ticks(clocks), moving, clocks.refreshed_ticks(bursts))

@@ -169,9 +169,9 @@ def draft_group(group: Group, mapping: GroupMapping, arch: Accelerator, clocks: 
     axes = mapping.axes(unlaid)
     nest, on_array = make_nest(unlaid, mapping, axes), _on_array(unlaid, mapping, axes, arch)
     made, scratch, room = empty_group(unlaid, mapping, axes)
-    alike, waits = _sorts(MARKS, room), _sorts(WAITS, room)
+    alike, waits = _sorts(room)
     sorts, steps, inputs, weights, outputs, misfit = work(draw_group)(
-        nest, on_array, _shared(mapping, arch, burst_bytes), _meeting(group, arch), made, scratch, alike
+        nest, on_array, _shared(arch, burst_bytes, mapping.ofmap_slots), _meeting(group, arch), made, scratch, alike
     )
     if misfit != FIT:
         name = "ifmap" if misfit == IFMAP else "weight"
@@ -200,20 +200,22 @@ def draft_group(group: Group, mapping: GroupMapping, arch: Accelerator, clocks: 
     )
 
 
-def _sorts(marks: int, steps: int) -> Sorts:
-    """Return room to tell so many steps apart by so many ``marks``."""
-    work = kernels()
-    return Sorts._make(work.carved((marks * steps, steps, steps, steps, steps), is_empty=True))
+def _sorts(steps: int) -> tuple[Sorts, Sorts]:
+    """Return room to tell so many steps apart by what they have in common, and by what they wait for."""
+    each = steps, steps, steps, steps
+    words = kernels().carved((MARKS * steps, *each, WAITS * steps, *each), is_empty=True)
+    return Sorts._make(words[:5]), Sorts._make(words[5:])
 
 
-def _shared(mapping: GroupMapping, arch: Accelerator, burst_bytes: int) -> Room:
+@kept(4096)
+def _shared(arch: Accelerator, burst_bytes: int, ofmap_slots: int) -> Room:
     capacity_bits = arch.buffers.capacity_bits
     return Room(
         burst_bits=8 * burst_bytes,
         ifmap_bits=capacity_bits["ifmap"],
         weight_bits=capacity_bits["weight"],
         slots=arch.buffers.slots,
-        ofmap_slots=mapping.ofmap_slots,
+        ofmap_slots=ofmap_slots,
     )
 
 

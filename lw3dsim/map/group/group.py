@@ -113,7 +113,7 @@ class Group(Value, frozen=True, dict=True, gc=True):
         """Return the number of the run that a stage is in."""
         return next(number for number, run in enumerate(self.runs) if stage in run)
 
-    @property
+    @once
     def channels(self) -> tuple[int, ...]:
         """Channels of every tensor."""
         first = self.stages[0]

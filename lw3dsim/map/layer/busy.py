@@ -65,9 +65,13 @@ def spread_of(layer: Layer, array: Array, t_size: int, h_size: int, w_size: int)
     waves, tiles = 0, 0
     for frames in range(2):
         of_t, t = sort_of_frames(layer, t_size, frames, 1)
-        tiles_t = tiles_of_frames(layer, t) if of_t else 0
+        if of_t == 0:
+            continue
+        tiles_t = tiles_of_frames(layer, t)
         for rows in range(2):
             of_h, h = sort_of(layer.out[1], h_size, rows, of_t)
+            if of_h == 0:
+                continue
             tiles_h = tiles_t * ceiling(h, layer.tile[1])
             for columns in range(2):
                 count, w = sort_of(layer.out[2], w_size, columns, of_h)

@@ -97,7 +97,11 @@ def sort_of_tiles(layer: Layer, choices: Choices, at: Tiling, sort: int) -> tupl
     Along an axis all parts but the last are alike; bits of ``sort`` say which are the last.
     """
     count, n = sort_of(layer.n, choices.n.size[at.n], sort & 8, 1)
+    if count == 0:
+        return 0, n, 0, 0, 0
     count, t = sort_of_frames(layer, choices.t.size[at.t], sort & 4, count)
+    if count == 0:
+        return 0, n, t, 0, 0
     count, h = sort_of(layer.out[1], choices.h.size[at.h], sort & 2, count)
     count, w = sort_of(layer.out[2], choices.w.size[at.w], sort & 1, count)
     return count, n, t, h, w

@@ -163,6 +163,9 @@ def may_win(task: Task, at: Tiling, row: tuple[int, int], busy: int, aim: Aim, k
     """
     layer, choices = task.layer, task.choices
     compute = busy + total_steps(layer, choices, at) * task.array.fill_cycles * task.times.cycle
+    # Many are out by now, before anything is looked up.
+    if not is_worth(kept, aim, compute, compute, 0, 1):
+        return False
     line = line_of(layer, choices, at)
     inputs = least_input_bursts(choices, line, at, row)
     bursts = min(

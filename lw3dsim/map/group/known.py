@@ -89,14 +89,16 @@ def keep_axis(known: Known, mixed: int, ways: int, cuts: Cuts, units: Words, mos
     if at + 1 + ways * (3 + 3 * (stages + 1) + stages) > len(words):
         drop_axes(known)
         return
-    known.place[mixed], words[at] = known.end[0], ways
+    words[at] = ways
     at = keep_figures(words, at + 1, cuts.tile, cuts.tiles, 1, room, ways)
     at = keep_figures(words, at, cuts.is_kept, cuts.warm, 1, room, ways)
     at = keep_figures(words, at, cuts.seen, cuts.begin, 1, room, ways)
     at = keep_figures(words, at, cuts.most_new, cuts.most_retained, stages + 1, room, ways)
     at = keep_figures(words, at, cuts.most_held, cuts.active, stages + 1, room, ways)
     at = keep_figures(words, at, cuts.all_new, cuts.stored, stages + 1, room, ways)
-    known.end[0] = keep_figures(words, at, units, most, stages, room, ways)
+    at = keep_figures(words, at, units, most, stages, room, ways)
+    # Found from now on, as all of it stands there.
+    known.place[mixed], known.end[0] = known.end[0], at
 
 
 @kernel

@@ -95,23 +95,24 @@ def least_of_groups(
     for i, (one, (_, price, _)) in enumerate(zip(tables.groups, asked, strict=True)):
         of_size[len(one.layers), one.runs, price].append(i)
     waves, seen, kinds = empty_waves(work), work.sheet(Seen, STEPS), len(tables.layers.pace) // len(Pace._fields)
-    for (stages, runs, price), those in of_size.items():
-        paths, least = make_paths([tables.groups[i] for i in those]), work.room(len(those))
-        aim = aim_of(price, clocks, scale, ())
-        steps = Steps(waves, seen, kinds if price.cycle or price.busy else 0)
-        with lent_scratch(stages, runs, tables, arch) as own, lent_known() as known:
-            work(bound_groups)(
-                tables.layers,
-                paths,
-                limits,
-                rates,
-                aim,
-                8 * clocks.burst_bytes,
-                own._replace(known=known),
-                steps,
-                work.words(bounds[those]),
-                least,
-            )
-        found = np.asarray(least)
-        costs[those] = np.where(found < NEVER, found / scale, np.inf)
+    with lent_known() as known:
+        for (stages, runs, price), those in of_size.items():
+            paths, least = make_paths([tables.groups[i] for i in those]), work.room(len(those))
+            aim = aim_of(price, clocks, scale, ())
+            steps = Steps(waves, seen, kinds if price.cycle or price.busy else 0)
+            with lent_scratch(stages, runs, tables, arch) as own:
+                work(bound_groups)(
+                    tables.layers,
+                    paths,
+                    limits,
+                    rates,
+                    aim,
+                    8 * clocks.burst_bytes,
+                    own._replace(known=known),
+                    steps,
+                    work.words(bounds[those]),
+                    least,
+                )
+            found = np.asarray(least)
+            costs[those] = np.where(found < NEVER, found / scale, np.inf)
     return np.asarray(costs[np.array(numbers, dtype=np.int64)] + setup, dtype=np.float64)

@@ -108,7 +108,8 @@ def make_activity(schedule: Program, trace: Trace) -> Activity:
     return Activity(
         start=np.array(trace.start, dtype=np.int64),
         end=np.array(trace.end, dtype=np.int64),
-        kind=schedule.kind,
+        # The program's is a part of what all steps were told apart in.
+        kind=schedule.kind.copy(),
         counts=counts_of(schedule.kinds),
         grant={name: np.array(getattr(trace, name).grant, dtype=np.int64) for name in STREAMS},
         ready={name: np.array(getattr(trace, name).ready, dtype=np.int64) for name in STREAMS},

@@ -127,11 +127,14 @@ def simulate_schedule(program: Program, clocks: Clocks, engine: str = "auto", *,
 def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str, *, jump: bool = True) -> Timing:
     """Simulate ``job`` on ``memory``, idle; ``kinds`` are those of its steps."""
     run, job = ENGINES.get(engine), as_arrays(job)
-    (totals,) = kinds.totals(kinds.counts(np.asarray(job.kind))[None])
+    counts = kinds.counts(np.asarray(job.kind))
+    (totals,) = kinds.totals(counts[None])
     # Times that can't be show when cycles are attributed and commands are counted.
     with ENGINES.blamed(engine, run):
         ran = run(job, memory, jump)
-        return timing_of(job, ran._replace(trace=as_arrays(ran.trace)), kinds, totals)
+        return timing_of(
+            job, ran._replace(trace=as_arrays(ran.trace)), count_busy(kinds, counts, totals["multiply"]), totals
+        )
 
 
 class Raced(NamedTuple):
@@ -143,7 +146,8 @@ class Raced(NamedTuple):
 
     def timing(self, program: Program) -> Timing:
         """Return all that is known of it, with the ``program`` that it is of; to be asked once."""
-        return timing_of(self.job, self.ran, program.kinds, program.totals)
+        busy = count_busy(program.kinds, program.counts, program.totals["multiply"])
+        return timing_of(self.job, self.ran, busy, program.totals)
 
 
 def race(program: Program | Drafted, clocks: Clocks, most: int = NEVER) -> Raced | None:
@@ -157,16 +161,16 @@ def race(program: Program | Drafted, clocks: Clocks, most: int = NEVER) -> Raced
     return Raced(job, ran, -(-ran.trace.finish // job.cycle)) if is_whole else None
 
 
-def timing_of(job: Job, ran: Ran, kinds: Kinds, totals: Mapping[str, int]) -> Timing:
-    """Return what is known of a job that has been ``ran``, with what its steps do in all, by the names of ``kinds``."""
+def timing_of(job: Job, ran: Ran, busy: Busy, totals: Mapping[str, int]) -> Timing:
+    """Return what is known of a job that has been ``ran``, with what its steps do in all, by the names of Kinds."""
     trace, memory, placed = ran
-    busy = count_busy(kinds, kinds.counts(np.asarray(job.kind)), totals["multiply"])
+    finish = trace.finish
     return Timing(
-        latency_cycles=-(-trace.finish // job.cycle),
+        latency_cycles=-(-finish // job.cycle),
         cycles_by_cause=attribute(job, totals, busy, trace),
         busy=busy,
         trace=trace,
-        dram=dram_counts(memory, trace.finish),
+        dram=dram_counts(memory, finish),
         placed_steps=placed,
     )
 

@@ -161,12 +161,12 @@ class Draft(NamedTuple):
         inputs = Activations(boxes=self.inputs, bases=tuple(i * each for i in range(self.problem.sources)))
         weights = Weights(box_bursts=np.asarray(made.weight_bursts, dtype=np.int64), base=self.problem.sources * each)
         base = weights.base + padded(weights.bursts, stripe)
-        costs = Costs._make(self.costs)
+        kinds = len(self.ticks[0])
         return Schedule(
             loops=_loops(Places._make(made.places), self.parts),
             kind=np.asarray(made.sorts.kind, dtype=np.int64),
-            kinds=Kinds(wait=np.zeros(len(costs.head), dtype=np.int64), **arrays_of(costs)),
-            lead=np.full(len(costs.head), AHEAD, dtype=np.int64),
+            kinds=Kinds.of(self.costs, wait=np.zeros(kinds, dtype=np.int64)),
+            lead=np.full(kinds, AHEAD, dtype=np.int64),
             ifmap=Loads(**arrays_of(self.ifmap)),
             weight=Loads(**arrays_of(self.weight)),
             ofmap=Stores(**arrays_of(self.ofmap)),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lw3dsim.base.arrays import arrays_of
-from lw3dsim.base.caches import kept
+from lw3dsim.base.caches import kept, once
 from lw3dsim.base.kernels import kernels
 from lw3dsim.base.values import Value
 from lw3dsim.describe.clocks import make_clocks
@@ -72,7 +72,7 @@ class GroupSchedule(Program, frozen=True, kw_only=True):
         """The steps of each stage."""
         return tuple(self.of_stage(stage) for stage in range(int(self.places.stage.max()) + 1))
 
-    @property
+    @once
     def stage_totals(self) -> list[dict[str, int]]:
         """See Program."""
         kinds, stages = len(self.kinds.head), int(self.places.stage.max()) + 1
@@ -137,11 +137,11 @@ class GroupDraft(NamedTuple):
         """See Drafted."""
         example = np.asarray(self.example, dtype=np.int64)
         sort = np.asarray(self.alike, dtype=np.int64)[example]
-        columns = {name: values[sort] for name, values in arrays_of(Costs._make(self.costs)).items()}
+        costs = np.asarray(self.costs, dtype=np.int64)[:, sort]
         lead = np.asarray(self.ticks.lead, dtype=np.int64) // self.clocks.cycle_ticks
         return GroupSchedule(
             kind=np.asarray(self.kind, dtype=np.int64),
-            kinds=Kinds(wait=np.maximum(lead, 0), **columns),
+            kinds=Kinds.of(costs, wait=np.maximum(lead, 0)),
             lead=lead,
             ifmap=Loads(**arrays_of(self.ifmap)),
             weight=Loads(**arrays_of(self.weight)),

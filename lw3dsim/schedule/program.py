@@ -15,7 +15,9 @@ from lw3dsim.base.caches import once
 from lw3dsim.base.values import Value, names_of
 
 if TYPE_CHECKING:
-    from lw3dsim.base.arrays import Flags, Ints
+    from collections.abc import Sequence
+
+    from lw3dsim.base.arrays import Flags, Ints, Words
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.schedule.dma import Activations, Weights
 
@@ -68,38 +70,37 @@ class Stores(Value, frozen=True, kw_only=True):
     words: Ints
 
 
-class Kinds(Value, frozen=True, kw_only=True):
+class Kinds(Value, frozen=True, dict=True, gc=True):
     """Cycles and events per kind of step.
 
     ``entry`` are the cycles before the first product; where the step before is fed for its last ``tail``
     meanwhile, only what ``load`` takes longer shows. ``head`` are the cycles before the first drain may be wanted,
-    ``body`` the rest of the step's computation, ``drain`` what is left to drain when the step has computed. ``wait``
-    are the cycles, a part of its ``lead``, that it waits for the drain of
-    the step before. ``multiply``, ``vector``, ``sram_port``, ``transform`` and ``drain_stall``
+    ``body`` the rest of the step's computation, ``drain`` what is left to drain when the step has computed.
+    ``multiply``, ``vector``, ``sram_port``, ``transform`` and ``drain_stall``
     attribute head + body. Of the cycles that the multipliers bind, ``row_cycles`` are those of rows that
     work, of ``rows``; ``lane_cycles`` those of lanes that work, of ``rows`` x ``lanes``; ``products``
-    those of multipliers that work, of ``multipliers``. The rest are events, filled in by
-    ``machine/step.py``, whose ``Costs`` they come from.
+    those of multipliers that work, of ``multipliers``. The others are events. All these are filled in by
+    ``machine/step.py``, as ``Costs``; besides, ``wait`` are the cycles, a part of its ``lead``, that a step waits for
+    the drain of the step before.
     """
 
     entry: Ints
     load: Ints
     tail: Ints
+    rows: Ints
+    lanes: Ints
+    multipliers: Ints
     head: Ints
     body: Ints
     drain: Ints
-    wait: Ints
+    drain_stall: Ints
     multiply: Ints
     vector: Ints
     sram_port: Ints
     transform: Ints
-    rows: Ints
-    lanes: Ints
-    multipliers: Ints
     row_cycles: Ints
     lane_cycles: Ints
     products: Ints
-    drain_stall: Ints
     mults: Ints
     accumulations: Ints
     tree_adds: Ints
@@ -120,6 +121,20 @@ class Kinds(Value, frozen=True, kw_only=True):
     weight_kernels: Ints
     output_tiles: Ints
     vector_ops: Ints
+    wait: Ints
+
+    @classmethod
+    def of(cls, costs: Sequence[Words] | Ints, wait: Ints) -> Kinds:
+        """Return the kinds of steps that take these ``costs``, rows as of ``Costs``, and ``wait``."""
+        table = np.concatenate((np.asarray(costs, dtype=np.int64), wait[None]))
+        kinds = cls(*table)
+        kinds.__dict__["table"] = table
+        return kinds
+
+    @once
+    def table(self) -> Ints:
+        """All columns, a row for each."""
+        return np.array([getattr(self, name) for name in names_of(self)])
 
     def counts(self, kind: Ints) -> Ints:
         """Return how many of the steps of these ``kind`` are of each kind."""
@@ -128,8 +143,7 @@ class Kinds(Value, frozen=True, kw_only=True):
     def totals(self, counts: Ints) -> list[dict[str, int]]:
         """Return the sum of every column, by its name, over so many steps of each kind, for each row of ``counts``."""
         names = names_of(self)
-        sums = counts @ np.array([getattr(self, name) for name in names]).T
-        return [dict(zip(names, row, strict=True)) for row in sums.tolist()]
+        return [dict(zip(names, row, strict=True)) for row in (counts @ self.table.T).tolist()]
 
 
 class Program(Value, frozen=True, kw_only=True, dict=True, gc=True):
@@ -207,6 +221,11 @@ class Program(Value, frozen=True, kw_only=True, dict=True, gc=True):
         busy = self.setup_cycles + int(led.sum()) + self.total("head") + self.total("body")
         return max(busy * clocks.cycle_ticks, clocks.bound_ticks(self.total_bursts))
 
+    @once
+    def counts(self) -> Ints:
+        """How many steps are of each kind."""
+        return self.kinds.counts(self.kind)
+
     def total(self, event: str) -> int:
         """Return the sum of a Kinds column over all steps."""
         return self.totals[event]
@@ -214,7 +233,7 @@ class Program(Value, frozen=True, kw_only=True, dict=True, gc=True):
     @once
     def totals(self) -> dict[str, int]:
         """The sum of every Kinds column over all steps, by its name."""
-        (totals,) = self.kinds.totals(self.kinds.counts(self.kind)[None])
+        (totals,) = self.kinds.totals(self.counts[None])
         return totals
 
 

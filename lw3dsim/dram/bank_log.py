@@ -124,27 +124,27 @@ class BankLog:
 
 def logged_in_order(log: BankLog) -> dict[str, Any]:
     """Return the functions of the in-order model, which write their commands to ``log``."""
-    # The bank of each channel that has just been closed for another row, and the first of the bursts under way.
-    closed, moved = [-1] * log.channels, [(0, 0)] * log.channels
+    # The bank of each channel that has just been closed for another row, and clock and step of the bursts under way.
+    closed, moved = [-1] * log.channels, [(0, 1)] * log.channels
 
-    def precharge(device: Device, b: int, c: int, clock: int) -> None:
-        inner["_precharge"](device, b, c, clock)
+    def precharge(device: Device, b: int, c: int, clock: int, is_last: bool) -> int:
         log.precharge(b, clock)
         closed[c] = b
+        return int(inner["_precharge"](device, b, c, clock, is_last))
 
     def activate(device: Device, b: int, g: int, c: int, row: int, clock: int) -> None:
         inner["_activate"](device, b, g, c, row, clock)
         log.activate(b, row, clock, CONFLICT if closed[c] == b else MISS)
         closed[c] = -1
 
-    def remember(device: Device, c: int, clock: int, step: int, bursts: int) -> None:
-        inner["_remember"](device, c, clock, step, bursts)
-        moved[c] = (clock, bursts)
+    def remember(device: Device, c: int, tail: int, issued: int, clock: int, step: int) -> int:
+        moved[c] = (clock, step)
+        return int(inner["_remember"](device, c, tail, issued, clock, step))
 
-    def burst(device: Device, b: int, g: int, c: int, clock: int, write: int) -> None:
-        inner["_burst"](device, b, g, c, clock, write)
-        first, bursts = moved[c]
-        log.move(b, first, clock + device.rules.data[write], bursts)
+    def burst(device: Device, b: int, g: int, clock: int, write: int) -> None:
+        inner["_burst"](device, b, g, clock, write)
+        first, step = moved[b // log.banks]
+        log.move(b, first, clock + device.rules.data[write], (clock - first) // step + 1)
 
     inner: dict[str, Any] = {}
     hooks = {

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lw3dsim.base.arrays import Words
     from lw3dsim.base.kernels import Kernels
     from lw3dsim.describe.clocks import DramSystem
+    from lw3dsim.dram.timing_rules import Scope
 
 Pair = tuple[int, int]
 
@@ -44,19 +45,20 @@ def digit(stride: int, size: int) -> Digit:
 class Rules(NamedTuple):
     """What the standard, the queue and the address mapping fix; pairs are of (reads, writes).
 
-    There are so many ``banks`` and bank ``groups`` in a channel, and ``queue`` bursts are known ahead. Of ``span``
-    bursts behind each other each of ``lanes`` channels has its own in one row. In clocks: ``data`` pass from a command
-    to the end of its burst, and at least ``step`` to the next of a run; ``same_group``, ``same_rank`` to another
-    command alike, ``other_group``, ``other_rank`` to one of the other kind; the others are named as in the table of
-    rules. ``refresh_every`` clocks every ``refresh_stride``-th bank is refreshed in ``refresh_clocks``, and any other
-    may be activated ``refresh_to_other`` after it began.
+    There are so many ``banks`` and bank ``groups`` in a channel, and ``queue`` bursts are known ahead. Of the bursts of
+    a ``page`` behind each other each of ``lanes`` channels has its own in one row. In clocks: ``data`` pass from a
+    command to the end of its burst, and at least ``step`` to the next of a run; ``same_group``, ``same_rank`` to
+    another command alike, ``other_group``, ``other_rank`` to one of the other kind; the others are named as in the
+    table of rules; ``faw`` is 0 where four activates of a rank are as far apart anyway. ``refresh_every`` clocks every
+    ``refresh_stride``-th bank is refreshed in ``refresh_clocks``, and any other may be activated ``refresh_to_other``
+    after it began.
     """
 
     banks: int
     groups: int
     queue: int
     lanes: int
-    span: int
+    page: Digit
     channel: Digit
     group: Digit
     bank: Digit
@@ -84,12 +86,11 @@ class Rules(NamedTuple):
 
 
 class Banks(NamedTuple):
-    """Per bank of every channel: its open row, -1 for none, and when its next activate, precharge or burst may be."""
+    """Per bank of every channel: its open row, -1 for none, and when its next activate and precharge may be."""
 
     open_row: Words
     activate: Words
     precharge: Words
-    burst: Words
 
 
 class BankGroups(NamedTuple):
@@ -114,7 +115,6 @@ class Channels(NamedTuple):
     oldest: Words
     due: Words
     next_bank: Words
-    open_banks: Words
     closed_since: Words
     issued: Words
     head: Words
@@ -154,7 +154,7 @@ class Device(NamedTuple):
 
 @lru_cache(maxsize=256)
 def rules_of(dram: DramSystem) -> Rules:
-    """Return what :func:`serve` needs to know of ``dram``."""
+    """Return what :func:`lw3dsim.dram.in_order.serve_runs` needs to know of ``dram``."""
     s = dram.standard
     fields = address_map(dram.mapping, s, dram.channels).fields[::-1]
     digits, stride = {}, 1
@@ -166,13 +166,16 @@ def rules_of(dram: DramSystem) -> Rules:
     is_per_bank = dram.refresh == "per-bank"
     same_group = gap(s, "RD", "RD", "group"), gap(s, "WR", "WR", "group")
     refresh_clocks = gap(s, "REFpb", "ACT", "bank") if is_per_bank else gap(s, "REF", "ACT", "rank")
+    # What holds within the only group of a rank holds within the rank.
+    rank: Scope = "rank" if s.bank_groups > 1 else "group"
+    rrd_rank = gap(s, "ACT", "ACT", rank)
     refresh_every = s.trefi_pb if is_per_bank else s.trefi
     return Rules(
         banks=s.banks,
         groups=s.bank_groups,
         queue=dram.queue,
         lanes=lanes,
-        span=lanes * (low[1] if low[0] == "col" else 1),
+        page=digit(1, lanes * (low[1] if low[0] == "col" else 1)),
         channel=digits["channel"],
         group=digits["bankgroup"],
         bank=digits["bank"],
@@ -180,18 +183,19 @@ def rules_of(dram: DramSystem) -> Rules:
         data=(s.cl + s.burst_clocks, s.cwl + s.burst_clocks),
         step=same_group,
         same_group=same_group,
-        same_rank=(gap(s, "RD", "RD", "rank"), gap(s, "WR", "WR", "rank")),
+        same_rank=(gap(s, "RD", "RD", rank), gap(s, "WR", "WR", rank)),
         other_group=(gap(s, "RD", "WR", "group"), gap(s, "WR", "RD", "group")),
-        other_rank=(gap(s, "RD", "WR", "rank"), gap(s, "WR", "RD", "rank")),
+        other_rank=(gap(s, "RD", "WR", rank), gap(s, "WR", "RD", rank)),
         to_precharge=(gap(s, "RD", "PRE", "bank"), gap(s, "WR", "PRE", "bank")),
         rcd=gap(s, "ACT", "RD", "bank"),
         ras=gap(s, "ACT", "PRE", "bank"),
         rc=gap(s, "ACT", "ACT", "bank"),
         rp=gap(s, "PRE", "ACT", "bank"),
-        faw=s.tfaw,
+        # Four activates of a rank may be so far apart anyway.
+        faw=s.tfaw if s.tfaw > 4 * rrd_rank else 0,
         ppd=gap(s, "PRE", "PRE", "rank"),
         rrd_group=gap(s, "ACT", "ACT", "group"),
-        rrd_rank=gap(s, "ACT", "ACT", "rank"),
+        rrd_rank=rrd_rank,
         is_per_bank=int(is_per_bank),
         refresh_every=NEVER if dram.refresh == "none" else refresh_every,
         refresh_stride=s.refresh_stride if is_per_bank else 1,
@@ -223,7 +227,11 @@ def _idle(dram: DramSystem, work: Kernels) -> tuple[Words, list[list[slice]]]:
         INTERPRETED.columns(Banks, banks)._replace(open_row=[-1] * banks),
         BankGroups(activate=[0] * groups, burst=[0] * (2 * groups)),
         INTERPRETED.columns(Channels, channels)._replace(
-            burst=[0] * (2 * channels), window=[0] * (4 * channels), due=[rules.refresh_every] * channels
+            burst=[0] * (2 * channels),
+            window=[0] * (4 * channels),
+            due=[rules.refresh_every] * channels,
+            # The first visit comes behind, at the beginning of the ring.
+            tail=[rules.queue + 1] * channels,
         ),
         INTERPRETED.columns(Visits, channels * (rules.queue + 2)),
         INTERPRETED.columns(Counts, channels)._replace(moved=[0] * (2 * channels)),

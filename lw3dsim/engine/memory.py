@@ -110,7 +110,7 @@ def draft_memory(draft: Drafted, clocks: Clocks) -> Memory:
 def _page_bursts(dram: DramSystem) -> int:
     """Return the bursts behind each other in a row of a bank, which are one visit of it in any order; 0 for none."""
     rules = rules_of(dram) if dram.model == "in_order" else None
-    return rules.span if rules is not None and rules.lanes == 1 else 0
+    return rules.page.size if rules is not None and rules.lanes == 1 else 0
 
 
 def idle_memory(clocks: Clocks, box_bursts: Words, runs: Runs) -> Memory:

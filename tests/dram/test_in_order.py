@@ -121,6 +121,46 @@ def test_runs_split_anywhere_take_the_same_time(name, mapping, runs, parts):
     assert whole.counts(10**7) == split.counts(10**7)
 
 
+@settings(max_examples=100)
+@given(
+    st.sampled_from(NAMES),
+    st.sampled_from(["row-bank-col", "row-col-bank", "bank-row-col"]),
+    st.integers(2, 3),
+    st.lists(st.tuples(st.integers(0, 50_000), st.integers(0, 400), st.integers(0, 1)), max_size=8),
+)
+def test_of_channels_that_alternate_each_moves_its_own_bursts_as_it_does_alone(name, mapping, channels, runs):
+    options = {"mapping": mapping, "refresh": "all-bank"}
+    many, alone = channel(name, channels=channels, **options), [channel(name, **options) for _ in range(channels)]
+    start = 0
+    for first, count, write in runs:
+        accepted, done = in_order.serve(many.device, first, count, start, write)
+        each = []
+        for number, one in enumerate(alone):
+            # Of the bursts in front of burst n of all, so many are those of a channel.
+            low, high = (-(-(n - number) // channels) for n in (first, first + count))
+            each.append(in_order.serve(one.device, low, high - low, start, write))
+        assert (accepted, done) == tuple(map(max, zip(*each, strict=True)))
+        start = accepted
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(NAMES),
+    st.lists(st.tuples(st.integers(0, 9000), st.integers(1, 200), st.booleans()), min_size=1, max_size=12),
+)
+def test_runs_of_no_bursts_take_no_time(name, runs):
+    with_none, without = channel(name, refresh="all-bank"), channel(name, refresh="all-bank")
+    some = [(first, count) for first, count, is_none in runs if not is_none]
+    of_all = [[first for first, _, _ in runs], [0 if is_none else count for _, count, is_none in runs]]
+    of_some = [[first for first, _ in some], [count for _, count in some]]
+    ends = [
+        in_order.serve_runs(of.device, *lists, 0, len(lists[0]), 7, 0)
+        for of, lists in ((with_none, of_all), (without, of_some))
+    ]
+    assert ends[0] == ends[1]
+    assert with_none.counts(10**7) == without.counts(10**7)
+
+
 @every
 @pytest.mark.parametrize("bursts", [1, 500, 2_000, 20_000])
 def test_no_stream_of_bursts_is_faster_than_refreshes_let_it_be(name, bursts):

@@ -79,8 +79,9 @@ def lay_tensor(cuts: Cuts, ways: int, moved: Moved, one: int, lines: Lines, span
     """
     every, begin, end = len(cuts.tile), moved.sizes.begin[one], moved.sizes.begin[one + 1]
     tensor, is_once = moved.tensor[one], moved.is_once[one]
-    for place in range(moved.place[one] * every, (moved.place[one] + end - begin) * every):
-        lines.bursts[place], lines.parts[place], lines.row_bursts[place], lines.block[place] = NEVER, 0, 0, 0
+    for i in range(end - begin):
+        for place in range((moved.place[one] + i) * every, (moved.place[one] + i) * every + ways):
+            lines.bursts[place], lines.parts[place], lines.row_bursts[place], lines.block[place] = NEVER, 0, 0, 0
     for number in range(moved.usual[one], moved.packed[one]):
         rows = read(Rows, moved.layouts, number)
         sum_rows(rows, cuts, ways, tensor, spans, is_once)

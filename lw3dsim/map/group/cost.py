@@ -47,7 +47,7 @@ class GroupCost(Value, frozen=True, kw_only=True):
 
     def parallel(self, i: int) -> tuple[Parallel, ...]:
         """Return the mode of every stage of candidate ``i``."""
-        return tuple("channel" if flags[i] else "pixel" for flags in self.in_channels)
+        return tuple(["channel" if flags[i] else "pixel" for flags in self.in_channels])
 
 
 class Scales(Value, frozen=True, kw_only=True):
@@ -72,10 +72,10 @@ class Scales(Value, frozen=True, kw_only=True):
         """Return the modes in columns; trees cost ``scale`` times as much, rounded down."""
         work, many = kernels(), len(self.modes)
         trees = [int(self.trees[stage] * scale // 1) for stage in self.stages]
-        reads, adds = ([of[stage] for stage in self.stages] for of in (self.reads, self.adds))
-        rows = (self.stages, trees, reads, adds, *zip(*(mode.often for mode in self.modes), strict=True))
-        block = work.words([value for row in rows for value in row])
-        stage, cost, *others = (block[at : at + many] for at in range(0, len(block), many))
+        reads, adds = [self.reads[stage] for stage in self.stages], [self.adds[stage] for stage in self.stages]
+        often = itertools.chain.from_iterable(zip(*[mode.often for mode in self.modes], strict=True))
+        block = work.words([*self.stages, *trees, *reads, *adds, *often])
+        stage, cost, *others = [block[at : at + many] for at in range(0, len(block), many)]
         layer = work.joined([mode.layer for mode in self.modes])
         array = work.joined([mode.array for mode in self.modes])
         return Modes(stage, layer, array, cost, *others)

@@ -213,7 +213,7 @@ class Group(Value, frozen=True, dict=True, gc=True):
         seconds = (self.stages[i].input_block for i in self.seconds)
         return self.stages[0].input_block, self.stages[-1].output_block, *inner, *seconds
 
-    @property
+    @once
     def all_blocks(self) -> tuple[Blocks, ...]:
         """Those that each of these tensors may lie in, first its own."""
         return tuple(itertools.starmap(_own_first, itertools.zip_longest(self.own_blocks, self.free, fillvalue=())))

@@ -64,6 +64,7 @@ def far_words(arch: Accelerator, problems: Iterable[Problem], *, own_inputs: boo
     return min(max([reach_words(arch, own_inputs=own_inputs), *reaches]), patch_words(arch))
 
 
+@kept(4096)
 def _window_words(arch: Accelerator, problem: Problem) -> int:
     """Return the words over which windows of the lanes reach in a patch of whole waves, a power of two."""
     algorithm = problem.algorithm

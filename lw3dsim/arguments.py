@@ -8,7 +8,6 @@ unchanged. Nothing here reads a file.
 from __future__ import annotations
 
 import inspect
-import json
 import math
 import numbers
 import operator
@@ -257,6 +256,8 @@ def _override(name: str, given: object, key: object, value: object) -> str:
     path = _plain(key)
     if not path or "=" in path:
         raise ArgumentError(name, given, f"the key {short(key)} is no key path, such as 'pe.rows'")
+    import json
+
     try:
         return f"{path}={json.dumps(plain_value(value), ensure_ascii=False)}"
     except ValueError:

@@ -13,9 +13,8 @@ import heapq
 import itertools
 import math
 from collections import Counter
-from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +27,7 @@ Term = tuple[int, int, int]
 Pair = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True, kw_only=True)
-class AddCost:
+class AddCost(NamedTuple):
     """Two-operand additions without (``plain``) and with sharing (``shared``), and the adder depth with it."""
 
     plain: int
@@ -37,8 +35,7 @@ class AddCost:
     depth: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(NamedTuple):
     """How a matrix is multiplied by: shared pairs, numbered behind the inputs in order, and a sum for each row."""
 
     pairs: tuple[Pair, ...]

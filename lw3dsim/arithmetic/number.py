@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lw3dsim.base.arrays import Array
 from lw3dsim.base.values import Value, replace
 
 if TYPE_CHECKING:
     from lw3dsim.algebra.winograd import PointSet
     from lw3dsim.machine.problem import Problem
 
-Tensor = NDArray[Any]
+Tensor = Array[Any]
 
 # float64 holds integers below 2^53 exactly, and multiplies matrices of them fast.
 EXACT_IN_FLOAT = 2**53

@@ -5,21 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lw3dsim.base.caches import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
-Floats = NDArray[np.float64]
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+# What numpy.typing calls NDArray, without the start of that.
+Array = np.ndarray[tuple[Any, ...], np.dtype[Scalar]]
+
+Ints = Array[np.int64]
+Flags = Array[np.bool_]
+Floats = Array[np.float64]
 
 INT64 = np.dtype(np.int64)
 
 # What engines work on: lists where CPython runs them, arrays where they are compiled.
-Words = NDArray[np.int64] | list[int]
+Words = Ints | list[int]
 
 # Columns of words, and whatever belongs to them.
 Table = TypeVar("Table", bound=NamedTuple)

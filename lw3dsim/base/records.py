@@ -6,7 +6,6 @@ means; nothing else says so a second time.
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Generic, TypeVar, cast
@@ -128,6 +127,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def to_json(self) -> str:
         """Return the record as JSON text; equal records give equal bytes."""
+        import json
+
         return json.dumps(self.as_dict(), indent=2) + "\n"
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -32,8 +30,7 @@ if TYPE_CHECKING:
 FORMATS = ("table", "json", "csv")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Show:
+class Show(NamedTuple):
     """Prints tables and lines: whole if ``wide``, or ``columns`` of them by heading."""
 
     wide: bool
@@ -208,6 +205,8 @@ def put(text: str) -> None:
 
 def print_json(data: Mapping[str, Any]) -> None:
     """Print ``data`` as JSON on standard output."""
+    import json
+
     put(json.dumps(data, indent=2))
 
 

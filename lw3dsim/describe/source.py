@@ -8,6 +8,7 @@ value and what is allowed.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -39,6 +40,11 @@ def read_text(path: Path) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{name}: not UTF-8 text at byte {error.start}; save it as UTF-8") from None
+
+
+def has_key(text: str, key: str) -> bool:
+    """Return whether a YAML text looks as if it had a ``key`` at its top, quoted or not."""
+    return re.search(rf"^(['\"]?){key}\1\s*:", text, re.MULTILINE) is not None
 
 
 def parse_yaml(text: str, path: str) -> Document:

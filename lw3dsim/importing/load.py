@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lw3dsim.arguments import as_dims, as_path, as_truth
 from lw3dsim.base.calls import strict
 from lw3dsim.describe.catalog import find
-from lw3dsim.describe.source import read_text
+from lw3dsim.describe.source import has_key, read_text
 from lw3dsim.describe.weights import Weighted
 from lw3dsim.describe.workload_file import parse_workload
 from lw3dsim.errors import ArgumentError, one_line
@@ -92,11 +92,10 @@ def _read(name: str, input_size: SizeArgument, classes: int | None) -> Workload:
     path = find("workloads", name)
     is_topology = path.suffix.lower() == ".csv"
     text = "" if is_topology else read_text(path)
-    if not is_topology:
-        from lw3dsim.importing.timeloop import is_problem, read_problem
-
-        if not is_problem(text):
-            return parse_workload(text, str(path), input_size=input_size, classes=classes)
+    # A problem of Timeloop, and not a workload.
+    is_problem = has_key(text, "problem") and not has_key(text, "layers")
+    if not is_topology and not is_problem:
+        return parse_workload(text, str(path), input_size=input_size, classes=classes)
     for argument, value in (("input_size", input_size), ("classes", classes)):
         if value is not None:
             raise ArgumentError(argument, value, f"{one_line(name, 200)} lists layers of fixed sizes; leave it out")
@@ -104,4 +103,6 @@ def _read(name: str, input_size: SizeArgument, classes: int | None) -> Workload:
         from lw3dsim.importing.scalesim import read_topology
 
         return read_topology(path)
+    from lw3dsim.importing.timeloop import read_problem
+
     return read_problem(text, str(path), path.stem)

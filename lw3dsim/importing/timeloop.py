@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from lw3dsim.describe.source import parse_file
+from lw3dsim.describe.source import has_key, parse_file
 from lw3dsim.describe.workload import Conv3d, Shape
 from lw3dsim.errors import InputError, short, suggest
 from lw3dsim.importing.peers import NO_PADDING, Listed, chained, whole
@@ -29,14 +29,7 @@ BESIDE = ("densities", "version", "H", "W")
 SPLIT = ("X", "Y", "Z")
 NEEDED = ("R", "S", "P", "Q", "C")
 PRODUCT = ("M", "N", "K")
-_TOP = re.compile(r"^(problem|\"problem\"|'problem')\s*:", re.MULTILINE)
-_LAYERS = re.compile(r"^layers\s*:", re.MULTILINE)
 _KEY = re.compile(r"[^\s#-]")
-
-
-def is_problem(text: str) -> bool:
-    """Return whether a YAML text looks like a problem of Timeloop, and not like a workload."""
-    return _TOP.search(text) is not None and _LAYERS.search(text) is None
 
 
 def _alone(text: str, path: str) -> str:
@@ -46,7 +39,7 @@ def _alone(text: str, path: str) -> str:
         if "{{" in line:
             raise InputError(f"{path}:{number} is a template, which Timeloop fills in; write its values out")
         if _KEY.match(line):
-            is_inside = _TOP.match(line) is not None
+            is_inside = has_key(line, "problem")
         kept.append(line if is_inside else "")
     return "\n".join(kept)
 

@@ -119,7 +119,7 @@ class Group(Value, frozen=True, dict=True, gc=True):
         first = self.stages[0]
         return (first.c if first.structure == "dense" else first.n, *(stage.n for stage in self.stages))
 
-    @property
+    @once
     def bits(self) -> tuple[int, ...]:
         """Bits of an element of every tensor."""
         return (self.stages[0].activation_bits, *(stage.output_bits for stage in self.stages))

@@ -141,20 +141,22 @@ def busy_group(
     layer, array = read(Layer, on_array.layer, last), read(Array, on_array.array, last)
     n, most = nest.stages.n[last], nest.chunk[nest.stages.run[last]]
     t, h, w = tile_indices(nest, all_tiles(nest) - 1)
+    t, h, w = new_along(nest.t, last + 1, t), new_along(nest.h, last + 1, h), new_along(nest.w, last + 1, w)
     n -= (ceiling(n, most) - 1) * most
-    _, _, drain = cycles_of(layer, array, last, nest, n, t, h, w, waves, seen)
-    stored = ceiling(n * new_of(nest, last + 1, t, h, w) * nest.stages.bits[last + 1], burst_bits)
+    _, _, drain = cycles_of(layer, array, last, last + 1, n, t, h, w, waves, seen)
+    stored = ceiling(n * t * h * w * nest.stages.bits[last + 1], burst_bits)
     return cycles, first_entry + drain, loaded, stored
 
 
 @kernel
 def first_step(on_array: OnArray, nest: GroupNest, burst_bits: int, waves: Waves, seen: Seen) -> tuple[int, int]:
     """Return the cycles before the first product of all, and the bursts that it waits for, at least."""
-    if new_of(nest, 1, 0, 0, 0) == 0:
+    t, h, w = new_along(nest.t, 1, 0), new_along(nest.h, 1, 0), new_along(nest.w, 1, 0)
+    if t * h * w == 0:
         return 0, 0
     stages, n = nest.stages, min(nest.chunk[0], nest.stages.n[0])
     layer, array = read(Layer, on_array.layer, 0), read(Array, on_array.array, 0)
-    before, _, _ = cycles_of(layer, array, 0, nest, n, 0, 0, 0, waves, seen)
+    before, _, _ = cycles_of(layer, array, 0, len(stages.n), n, t, h, w, waves, seen)
     loaded = ceiling(new_of(nest, 0, 0, 0, 0) * position_bits(nest), burst_bits)
     loaded += ceiling(weight_tile_bits(stages, 0, n), burst_bits) if stages.has_weights[0] else 0
     return before, loaded
@@ -166,43 +168,64 @@ def busy_stage(layer: Layer, array: Array, stage: int, nest: GroupNest, waves: W
 
     Left out are waits for the step before where that is none of the stage before, and what loads ahead take longer.
     """
-    stages, run = nest.stages, nest.stages.run[stage]
-    most, total = nest.chunk[run], 0
-    full, rest = layer.n // most, layer.n % most
-    # Of the steps that read what the one before drains, the whole entry shows: of all, or of the first chunk.
-    waits = nest.reads[stage] > 0
-    follows = waits and stages.run[stage - 1] == run
-    for tile in range(all_tiles(nest)):
-        t, h, w = tile_indices(nest, tile)
-        if new_of(nest, stage + 1, t, h, w) > 0:
-            entry_full, of_full, drain_full = 0, 0, 0
-            entry_rest, of_rest, drain_rest = 0, 0, 0
-            if full:
-                entry_full, of_full, drain_full = cycles_of(layer, array, stage, nest, most, t, h, w, waves, seen)
-            if rest:
-                entry_rest, of_rest, drain_rest = cycles_of(layer, array, stage, nest, rest, t, h, w, waves, seen)
-            total += full * of_full + of_rest
-            if follows:
-                total += full * entry_full + entry_rest
-            elif waits:
-                total += entry_full if full else entry_rest
-            if stage + 1 < len(stages.n) and nest.reads[stage + 1] > 0 and new_of(nest, stage + 2, t, h, w) > 0:
-                if stages.run[stage + 1] == run:
-                    total += full * drain_full + drain_rest
-                else:
-                    total += drain_rest if rest else drain_full
+    is_read = stage + 1 < len(nest.stages.n) and nest.reads[stage + 1] > 0
+    total, own, left, of_t, of_h, of_w = 0, 0, 0, 0, 0, 0
+    for t in range(nest.t.tiles[0]):
+        for h in range(nest.h.tiles[0]):
+            for w in range(nest.w.tiles[0]):
+                new_t, new_h = new_along(nest.t, stage + 1, t), new_along(nest.h, stage + 1, h)
+                new_w = new_along(nest.w, stage + 1, w)
+                if new_t * new_h * new_w == 0:
+                    continue
+                # Most tiles are as large as the one before.
+                if new_t != of_t or new_h != of_h or new_w != of_w:
+                    of_t, of_h, of_w = new_t, new_h, new_w
+                    own, left = busy_tile(layer, array, stage, nest, new_t, new_h, new_w, waves, seen)
+                total += own
+                if is_read and new_of(nest, stage + 2, t, h, w) > 0:
+                    total += left
     return total
 
 
 @kernel
+def busy_tile(
+    layer: Layer, array: Array, stage: int, nest: GroupNest, t: int, h: int, w: int, waves: Waves, seen: Seen
+) -> tuple[int, int]:
+    """Return what busy_stage adds up for t x h x w positions: the steps of the stage, and what waits for their drains.
+
+    That is where the next stage reads them.
+    """
+    stages, run = nest.stages, nest.stages.run[stage]
+    most, many = nest.chunk[run], len(nest.stages.n)
+    full, rest = layer.n // most, layer.n % most
+    entry_full, of_full, drain_full = 0, 0, 0
+    entry_rest, of_rest, drain_rest = 0, 0, 0
+    if full:
+        entry_full, of_full, drain_full = cycles_of(layer, array, stage, many, most, t, h, w, waves, seen)
+    if rest:
+        entry_rest, of_rest, drain_rest = cycles_of(layer, array, stage, many, rest, t, h, w, waves, seen)
+    own = full * of_full + of_rest
+    # Of the steps that read what the one before drains, the whole entry shows: of all, or of the first chunk.
+    if nest.reads[stage] > 0:
+        if stages.run[stage - 1] == run:
+            own += full * entry_full + entry_rest
+        else:
+            own += entry_full if full else entry_rest
+    if stage + 1 < many and stages.run[stage + 1] == run:
+        return own, full * drain_full + drain_rest
+    return own, drain_rest if rest else drain_full
+
+
+@kernel
 def cycles_of(
-    layer: Layer, array: Array, stage: int, nest: GroupNest, n: int, t: int, h: int, w: int, waves: Waves, seen: Seen
+    layer: Layer, array: Array, stage: int, stages: int, n: int, t: int, h: int, w: int, waves: Waves, seen: Seen
 ) -> tuple[int, int, int]:
-    """Return the cycles of a step of n channels of a tile before its first product, from it on, and of its drain."""
-    new_t, new_h = new_along(nest.t, stage + 1, t), new_along(nest.h, stage + 1, h)
-    new_w = new_along(nest.w, stage + 1, w)
+    """Return the cycles of a step before its first product, from it on, and of its drain.
+
+    The step is of n channels and t x h x w positions, in one of so many ``stages``.
+    """
     if layer.structure == VECTOR:
-        pace = vector_pace(layer, array, n, new_t, new_h, new_w, layer.c, 1, 1)
+        pace = vector_pace(layer, array, n, t, h, w, layer.c, 1, 1)
         return vector_entry(pace, array.fill_cycles), pace.head + pace.body, pace.drain
-    place = seen_place(layer, array, stage, len(nest.stages.n), n, new_t, new_h, new_w, waves, seen)
+    place = seen_place(layer, array, stage, stages, n, t, h, w, waves, seen)
     return seen.entry[place], seen.cycles[place], seen.drain[place]

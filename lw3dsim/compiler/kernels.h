@@ -6,8 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A flat sequence of integers: an array of the caller's. */
-struct words { int64_t *at; int64_t length; };
+/* A flat sequence of integers: an array of the caller's. No integer that is stored is of the type of a length, so that C
+   need not read lengths again behind it. */
+struct words { int64_t *at; long long length; };
 
 /* What CPython raises: a kernel that comes to one is left at once, for its caller in Python. */
 enum { K_INDEX = 1, K_DIVISION, K_STEP, K_SHIFT, K_INTERPRETED };
@@ -45,10 +46,13 @@ static inline int64_t k_mod(int64_t a, int64_t b) {
     int64_t rest = a % b;
     return rest && (rest ^ b) < 0 ? rest + b : rest;
 }
-static inline int64_t k_right(int64_t a, int64_t bits) {
-    if (__builtin_expect((uint64_t)bits <= 63, 1)) return a >> bits;
+static __attribute__((cold, noinline)) int64_t k_far_right(int64_t a, int64_t bits) {
     if (bits < 0) k_fault(K_SHIFT);
     return a < 0 ? -1 : 0;
+}
+static inline int64_t k_right(int64_t a, int64_t bits) {
+    if (__builtin_expect((uint64_t)bits > 63, 0)) return k_far_right(a, bits);
+    return a >> bits;
 }
 static inline int64_t k_min(int64_t a, int64_t b) { return b < a ? b : a; }
 static inline int64_t k_max(int64_t a, int64_t b) { return b > a ? b : a; }

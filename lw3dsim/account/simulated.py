@@ -11,7 +11,7 @@ from lw3dsim.account.accesses import accesses_of
 from lw3dsim.account.energy import Sparsity, Stage, leaked_pj, working_pj
 from lw3dsim.account.events import Events  # noqa: TC001
 from lw3dsim.account.power import Activity  # noqa: TC001
-from lw3dsim.base.caches import Later, kept, once
+from lw3dsim.base.caches import kept, once
 from lw3dsim.base.values import Value, replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.describe.workload import Conv3d, Linear
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 
 Done = TypeVar("Done", bound="Work", covariant=True)
-Mapped = TypeVar("Mapped", bound="Work")
 
 
 class Simulated(Value, frozen=True, kw_only=True, eq=False):
@@ -51,55 +50,15 @@ class Simulated(Value, frozen=True, kw_only=True, eq=False):
     layouts: tuple[str, str]
 
 
-class Run(Value, Generic[Done], frozen=True, kw_only=True, eq=False, dict=True, gc=True):
+class Run(Simulated, Generic[Done], frozen=True, kw_only=True, eq=False, dict=True, gc=True):
     """A mapped layer or fused group, and what its simulation gave, without its graph context.
 
     ``arch`` is the design, without what no mapped layer depends on. A run is equal to itself alone: what follows from
-    it is kept with it. What others are compared with it by is there; the ``rest`` is worked out for those that stay.
+    it is kept with it.
     """
 
     work: Done
     arch: Accelerator
-    steps: int
-    latency_cycles: int
-    events: Events
-    dram: DramCounts
-    rest: Later[Simulated]
-
-    @property
-    def simulated(self) -> Simulated:
-        """All that its simulation gave."""
-        return self.rest()
-
-    @property
-    def cycles_by_cause(self) -> tuple[tuple[str, int], ...]:
-        """See Simulated."""
-        return self.simulated.cycles_by_cause
-
-    @property
-    def busy(self) -> Busy:
-        """See Simulated."""
-        return self.simulated.busy
-
-    @property
-    def stage_events(self) -> tuple[Events, ...]:
-        """See Simulated."""
-        return self.simulated.stage_events
-
-    @property
-    def activity(self) -> Activity:
-        """See Simulated."""
-        return self.simulated.activity
-
-    @property
-    def dram_bound_cycles(self) -> int:
-        """See Simulated."""
-        return self.simulated.dram_bound_cycles
-
-    @property
-    def layouts(self) -> tuple[str, str]:
-        """See Simulated."""
-        return self.simulated.layouts
 
     def design(self, arch: Accelerator) -> Accelerator:
         """Return ``arch``, on which this ran, with its memory divided as it was for this layer or group."""
@@ -126,19 +85,6 @@ class Run(Value, Generic[Done], frozen=True, kw_only=True, eq=False, dict=True, 
         """The layers, with what each did."""
         each = zip(self.work.stages, self.stage_events, self.work.ideal_mults, strict=True)
         return tuple(Stage(problem=problem, events=events, ideal_mults=mults) for problem, events, mults in each)
-
-
-def run_of(work: Mapped, arch: Accelerator, found: Simulated) -> Run[Mapped]:
-    """Return the run of a layer or group of which all is known."""
-    return Run(
-        work=work,
-        arch=arch,
-        steps=found.steps,
-        latency_cycles=found.latency_cycles,
-        events=found.events,
-        dram=found.dram,
-        rest=Later.known(found),
-    )
 
 
 LayerRun: TypeAlias = "Run[LayerWork]"

@@ -71,30 +71,3 @@ class once(Generic[Value]):  # noqa: N801  # used as a decorator
             return self
         value = instance.__dict__[self.name] = self.function(instance)
         return value
-
-
-class Later(Generic[Value]):
-    """A value that is worked out when it is first asked for; what it is worked out from is held till then.
-
-    Of threads as of :class:`once`.
-    """
-
-    __slots__ = ("_value", "_work")
-
-    _value: Value
-
-    def __init__(self, work: Callable[[], Value]) -> None:
-        self._work: Callable[[], Value] | None = work
-
-    @classmethod
-    def known(cls, value: Value) -> Later[Value]:
-        """Return a value that is there."""
-        return cls(lambda: value)
-
-    def __call__(self) -> Value:
-        """Return the value."""
-        work = self._work
-        if work is not None:
-            self._value = work()
-            self._work = None
-        return self._value

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import numpy as np
 
 from lw3dsim.base.arrays import as_arrays, as_lists
-from lw3dsim.base.caches import once
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.kernels import NATIVE, kernels
 from lw3dsim.base.plugins import Family
@@ -28,7 +27,6 @@ from lw3dsim.schedule.program import Program
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lw3dsim.base.arrays import Ints
     from lw3dsim.describe.clocks import Clocks
     from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.causes import Busy
@@ -43,32 +41,18 @@ COMPILED = Effort(steps=100_000, window=1 << 12, gain=1 << 11)
 NO_JUMPS = Effort(steps=NEVER, window=1, gain=1)
 
 
-class Timing(Value, frozen=True, kw_only=True, dict=True, gc=True):
+class Timing(Value, frozen=True, kw_only=True):
     """The time of one layer or of a stream, and what its DRAM did (None where the model knows no banks).
 
-    ``placed_steps`` are those that the engine placed one by one; the others it jumped over. What its cycles went into
-    follows from ``job`` and ``trace``, with so many steps (``counts``) of each of ``kinds``, and what they do in all
-    (``totals``), by the names of Kinds.
+    ``placed_steps`` are those that the engine placed one by one; the others it jumped over.
     """
 
     latency_cycles: int
+    cycles_by_cause: dict[str, int]
+    busy: Busy
     trace: Trace
     dram: DramCounts | None
     placed_steps: int
-    job: Job
-    kinds: Kinds
-    counts: Ints
-    totals: Mapping[str, int]
-
-    @once
-    def busy(self) -> Busy:
-        """How much of the array worked."""
-        return count_busy(self.kinds, self.counts, self.totals["multiply"])
-
-    @once
-    def cycles_by_cause(self) -> dict[str, int]:
-        """Its cycles by cause. Raises AssertionError for times that can't be."""
-        return attribute(self.job, self.totals, self.busy, self.trace)
 
 
 class Ran(NamedTuple):
@@ -145,12 +129,12 @@ def simulate_job(job: Job, memory: Memory, kinds: Kinds, engine: str, *, jump: b
     run, job = ENGINES.get(engine), as_arrays(job)
     counts = kinds.counts(np.asarray(job.kind))
     (totals,) = kinds.totals(counts[None])
+    # Times that can't be show when cycles are attributed and commands are counted.
     with ENGINES.blamed(engine, run):
         ran = run(job, memory, jump)
-        timing = timing_of(job, ran._replace(trace=as_arrays(ran.trace)), kinds, counts, totals)
-        # Times that can't be show when cycles are attributed and commands are counted.
-        _ = timing.cycles_by_cause
-    return timing
+        return timing_of(
+            job, ran._replace(trace=as_arrays(ran.trace)), count_busy(kinds, counts, totals["multiply"]), totals
+        )
 
 
 class Raced(NamedTuple):
@@ -162,7 +146,8 @@ class Raced(NamedTuple):
 
     def timing(self, program: Program) -> Timing:
         """Return all that is known of it, with the ``program`` that it is of; to be asked once."""
-        return timing_of(self.job, self.ran, program.kinds, program.counts, program.totals)
+        busy = count_busy(program.kinds, program.counts, program.totals["multiply"])
+        return timing_of(self.job, self.ran, busy, program.totals)
 
 
 def race(program: Program | Drafted, clocks: Clocks, most: int = NEVER) -> Raced | None:
@@ -176,19 +161,17 @@ def race(program: Program | Drafted, clocks: Clocks, most: int = NEVER) -> Raced
     return Raced(job, ran, -(-ran.trace.finish // job.cycle)) if is_whole else None
 
 
-def timing_of(job: Job, ran: Ran, kinds: Kinds, counts: Ints, totals: Mapping[str, int]) -> Timing:
-    """Return what is known of a job that has been ``ran``, with what its steps do; see Timing."""
+def timing_of(job: Job, ran: Ran, busy: Busy, totals: Mapping[str, int]) -> Timing:
+    """Return what is known of a job that has been ``ran``, with what its steps do in all, by the names of Kinds."""
     trace, memory, placed = ran
     finish = trace.finish
     return Timing(
         latency_cycles=-(-finish // job.cycle),
+        cycles_by_cause=attribute(job, totals, busy, trace),
+        busy=busy,
         trace=trace,
         dram=dram_counts(memory, finish),
         placed_steps=placed,
-        job=job,
-        kinds=kinds,
-        counts=counts,
-        totals=totals,
     )
 
 

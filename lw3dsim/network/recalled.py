@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 import numpy as np
 
-from lw3dsim.account.simulated import Simulated, run_of
+from lw3dsim.account.simulated import Run, Simulated
 from lw3dsim.base.remembered import is_remembering, recall, remember
-from lw3dsim.base.values import Value, fields_of
+from lw3dsim.base.values import Value, fields_of, names_of
 from lw3dsim.describe.accelerator_file import named_by
 from lw3dsim.engine.causes import CAUSES
 from lw3dsim.schedule.work import Work
 
 if TYPE_CHECKING:
-    from lw3dsim.account.simulated import Run
     from lw3dsim.describe.accelerator import Accelerator
 
 Mapped = TypeVar("Mapped", bound=Work)
@@ -40,13 +39,14 @@ def recalled_run(work: Mapped, arch: Accelerator, engine: str) -> Run[Mapped] | 
     if not is_remembering():
         return None
     found = recall(_question(work, arch, engine), Simulated, lambda one: _is_possible(one, len(work.stages)), _unpacked)
-    return None if found is None else run_of(work, arch, found)
+    return None if found is None else Run(work=work, arch=arch, **fields_of(found))
 
 
 def keep_run(run: Run[Work], engine: str) -> None:
     """Keep a run, if it is not too long, for whoever asks for it again."""
     if is_remembering() and run.steps <= MOST_STEPS:
-        remember(_question(run.work, run.arch, engine), _packed(run.simulated))
+        simulated = Simulated(**{name: getattr(run, name) for name in names_of(Simulated)})
+        remember(_question(run.work, run.arch, engine), _packed(simulated))
 
 
 def _question(work: Work, arch: Accelerator, engine: str) -> object:

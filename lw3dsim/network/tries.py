@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from lw3dsim.account.dram import plain_counts
 from lw3dsim.account.events import count_events, count_stages
 from lw3dsim.account.power import make_activity
-from lw3dsim.account.simulated import Run, Simulated
-from lw3dsim.base.caches import Later
+from lw3dsim.account.simulated import Run
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.values import Value
 from lw3dsim.describe.clocks import make_clocks
@@ -20,10 +18,8 @@ from lw3dsim.schedule.work import Work
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from lw3dsim.account.events import Events
     from lw3dsim.describe.accelerator import Accelerator
     from lw3dsim.describe.clocks import Clocks
-    from lw3dsim.dram.power import DramCounts
     from lw3dsim.engine.run import Raced, Timing
     from lw3dsim.schedule.build import Drafted
     from lw3dsim.schedule.program import Program
@@ -32,10 +28,6 @@ Mapped = TypeVar("Mapped", bound=Work)
 Found = TypeVar("Found", bound=Work, covariant=True)
 Candidate = TypeVar("Candidate")
 Answer = TypeVar("Answer")
-
-# Steps of which a run holds the program and the trace till its figures are asked for: of more these take no time
-# against what was simulated, and much room.
-MOST_HELD = 4096
 
 
 class Tried(Value, Generic[Candidate], frozen=True, kw_only=True):
@@ -130,32 +122,16 @@ def _kept(run: Run[Mapped], engine: str) -> Run[Mapped]:
 
 def _run(work: Mapped, program: Program, timing: Timing, arch: Accelerator, clocks: Clocks) -> Run[Mapped]:
     events = count_events(program, clocks.burst_bytes, arch.buffers)
-    dram = timing.dram or plain_counts(clocks.dram, events, clocks.dram_clocks(timing.latency_cycles))
-    run = Run(
+    return Run(
         work=work,
         arch=arch,
-        steps=program.steps,
-        latency_cycles=timing.latency_cycles,
-        events=events,
-        dram=dram,
-        rest=Later(partial(_all_of, work, program, timing, events, dram, clocks)),
-    )
-    if run.steps > MOST_HELD:
-        run.rest()
-    return run
-
-
-def _all_of(
-    work: Work, program: Program, timing: Timing, events: Events, dram: DramCounts, clocks: Clocks
-) -> Simulated:
-    return Simulated(
         steps=program.steps,
         latency_cycles=timing.latency_cycles,
         cycles_by_cause=tuple(timing.cycles_by_cause.items()),
         busy=timing.busy,
         events=events,
         stage_events=count_stages(program) if len(work.stages) > 1 else (events,),
-        dram=dram,
+        dram=timing.dram or plain_counts(clocks.dram, events, clocks.dram_clocks(timing.latency_cycles)),
         dram_bound_cycles=-(-clocks.bound_ticks(program.total_bursts) // clocks.cycle_ticks),
         layouts=work.layouts(clocks.burst_bytes),
         activity=make_activity(program, timing.trace),

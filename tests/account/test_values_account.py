@@ -15,7 +15,7 @@ from lw3dsim.account.energy import COMPONENTS, Sparsity, Stage, layer_energy_pj,
 from lw3dsim.account.events import Events, constant_mults, count_events
 from lw3dsim.account.outputs import Widths, output_counts
 from lw3dsim.account.power import Activity, Profile, counts_of, joined, layer_profile, make_activity
-from lw3dsim.account.simulated import Unit, run_of, unit_energy_pj
+from lw3dsim.account.simulated import Unit, unit_energy_pj
 from lw3dsim.account.units import unit_costs
 from lw3dsim.base.values import fields_of, names_of, replace
 from lw3dsim.describe.clocks import make_clocks
@@ -569,8 +569,7 @@ def test_what_binds_is_the_bus_where_it_is_busier_than_the_array_else_the_larges
         causes = dict.fromkeys(dict(run.cycles_by_cause), 0) | cycles
         latency = sum(causes.values())
         by_cause = tuple(causes.items())
-        found = replace(run.simulated, cycles_by_cause=by_cause, latency_cycles=latency, dram_bound_cycles=dram_bound)
-        return binding(run_of(run.work, run.arch, found))
+        return binding(replace(run, cycles_by_cause=by_cause, latency_cycles=latency, dram_bound_cycles=dram_bound))
 
     # 60 of 100 cycles wait for DRAM, in the other 40 the array works.
     waiting = {"multiply": 25, "fill": 15, "dram_read": 40, "dram_write": 20}

@@ -1,14 +1,13 @@
-"""Is what is lent nobody else's meanwhile, and free again afterwards? Is what comes later worked out once?"""
+"""Is what is lent nobody else's meanwhile, and free again afterwards?"""
 
 from __future__ import annotations
 
-import weakref
 from contextlib import ExitStack
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lw3dsim.base.caches import Later, lent
+from lw3dsim.base.caches import lent
 
 
 def lent_of(free, size):
@@ -33,20 +32,3 @@ def test_what_was_returned_is_lent_again():
         pass
     with lent(free, object) as second:
         assert second is first
-
-
-def test_what_comes_later_is_worked_out_once_and_lets_go_of_what_it_comes_from():
-    asked = []
-
-    class Source:
-        def work(self):
-            asked.append(1)
-            return [3]
-
-    source = Source()
-    held, later = weakref.ref(source), Later(source.work)
-    del source
-    assert (held() is None, asked) == (False, [])
-    assert later() is later()
-    assert (held() is None, asked) == (True, [1])
-    assert Later.known(5)() == 5

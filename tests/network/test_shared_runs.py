@@ -72,18 +72,6 @@ def test_a_layer_runs_on_every_array_as_if_no_other_had_been_tried(case):
         assert simulated(anew) == simulated(alone)
 
 
-@settings(max_examples=30, deadline=None)
-@given(layers_of_designs(), layers_of_designs())
-def test_a_run_tells_the_same_whenever_it_is_asked(case, others):
-    problem, (arch, _) = case
-    forget()
-    run = run_problem(problem, arch)
-    for other in others[1]:
-        run_problem(others[0], other)
-    forget()
-    assert simulated(run_problem(problem, arch)) == simulated(run)
-
-
 def test_designs_of_other_rows_simulate_a_layer_once():
     layer, shape = drawn_vector_layer(1)
     forget()

@@ -15,16 +15,16 @@ import os
 import sqlite3
 import sys
 from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from lw3dsim.base.folders import cache_folder
-from lw3dsim.base.sources import package_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 Answer = TypeVar("Answer")
 
@@ -132,7 +132,7 @@ def _connection() -> sqlite3.Connection:
 
 def memory_path() -> Path:
     """Return the file in which answers are kept."""
-    return cache_folder() / f"mappings-{package_digest()[:16]}.sqlite"
+    return cache_folder() / f"mappings-{_sources()[:16]}.sqlite"
 
 
 def _create(path: Path) -> None:
@@ -173,3 +173,23 @@ def _name(question: object) -> bytes:
 def checksum_of(name: bytes, answer: bytes) -> bytes:
     """Return what an answer is stored with: a digest of it and of the question's name."""
     return hashlib.sha256(name + answer).digest()
+
+
+@cache
+def _sources() -> str:
+    """Return a digest of this package: any change of it asks anew."""
+    digest = hashlib.sha256()
+    for path in sorted(_modules(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))):  # noqa: PTH120  # fast
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # likewise
+            digest.update(file.read())
+    return digest.hexdigest()
+
+
+def _modules(folder: str) -> Iterator[str]:
+    """Yield the paths of the Python sources in a folder and those below it."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".py"):
+                yield entry.path
+            elif entry.name != "__pycache__" and entry.is_dir():
+                yield from _modules(entry.path)

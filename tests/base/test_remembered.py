@@ -145,7 +145,7 @@ def test_long_runs_are_not_kept(memory, monkeypatch):
 def test_another_version_of_the_sources_searches_again(monkeypatch):
     run_small()
     reopen()
-    monkeypatch.setattr(remembered, "package_digest", lambda: "f" * 64)
+    monkeypatch.setattr(remembered, "_sources", lambda: "f" * 64)
     monkeypatch.setattr(layer_candidates, "search", refuse)
     with pytest.raises(AssertionError, match="searched again"):
         run_small()

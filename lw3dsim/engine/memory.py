@@ -17,7 +17,6 @@ from lw3dsim.describe.address_map import DEFAULT_MAPPING
 from lw3dsim.dram import in_order
 from lw3dsim.dram.device import idle_device, rules_of
 from lw3dsim.dram.in_order import least_clocks, serve_runs
-from lw3dsim.engine.reordering import make_reordering
 from lw3dsim.schedule.dma import runs_of
 
 if TYPE_CHECKING:
@@ -127,8 +126,16 @@ def idle_memory(clocks: Clocks, box_bursts: Words, runs: Runs) -> Memory:
         run_first=runs.first,
         run_bursts=runs.bursts,
         device=idle_device(dram if dram.model == "in_order" else replace(dram, mapping=DEFAULT_MAPPING), kernels()),
-        reordering=make_reordering(dram) if dram.model == "fr_fcfs" else None,
+        reordering=_reordering(dram) if dram.model == "fr_fcfs" else None,
     )
+
+
+def _reordering(dram: DramSystem) -> Reordering:
+    from lw3dsim.engine.reordering import (
+        make_reordering,
+    )  # a tenth of what a run of a layer needs, and rarely asked for
+
+    return make_reordering(dram)
 
 
 def dram_counts(memory: Memory, finish: int) -> DramCounts | None:

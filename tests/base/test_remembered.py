@@ -285,6 +285,19 @@ def test_a_flipped_bit_or_a_cut_anywhere_in_the_file_only_costs_the_search(fille
         assert run_small() == searched()
 
 
+def test_pages_that_a_failing_machine_never_wrote_only_cost_the_search(filled):
+    """As no write waits for the disk, a page may be empty, or hold what another did."""
+    chance, whole = random.Random(3), filled.read_bytes()  # noqa: S311  # what was written
+    size = int.from_bytes(whole[16:18], "big")
+    pages = [whole[at : at + size] for at in range(0, len(whole), size)]
+    assert len(pages) > 4
+    for _ in range(8):
+        kept = [pages[0], *(chance.choice((page, bytes(size), chance.choice(pages))) for page in pages[1:])]
+        filled.write_bytes(b"".join(kept))
+        reopen()
+        assert run_small() == searched()
+
+
 DAMAGED = {
     "nothing behind the header": lambda whole: whole[:100] + bytes(len(whole) - 100),
     # SQLite puts the name of a table into its message, which then can't be decoded.

@@ -1,4 +1,4 @@
-"""The steps of setuptools that make the extension, and say on what machines it runs."""
+"""The steps of setuptools that make the extension, say on what machines it runs, and read what is shipped."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 from setuptools.errors import CompileError
 
 from lw3dsim.compiler.extension import extension_source
@@ -100,6 +101,20 @@ class BuildKernels(build_ext):
             half = beside.with_suffix(f".half.{os.getpid():x}")
             shutil.copyfile(to, half)
             half.replace(beside)
+
+
+class ReadDescriptions(build_py):
+    """Reads the YAML that a wheel ships, so that whoever asks for it first need not."""
+
+    def run(self) -> None:
+        """Copy the package, and write what its descriptions hold beside them; not where it stays in place."""
+        super().run()
+        if not self.editable_mode:
+            from lw3dsim.describe.source import READ, read_text, write_read
+
+            shipped = Path(self.build_lib) / "lw3dsim" / "_shipped"
+            shutil.rmtree(shipped / READ.name, ignore_errors=True)  # of an earlier build
+            write_read(map(read_text, shipped.glob("*/*.yaml")), shipped / READ.name)
 
 
 class KernelWheel(bdist_wheel):

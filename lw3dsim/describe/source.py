@@ -8,7 +8,9 @@ value and what is allowed.
 
 from __future__ import annotations
 
+import hashlib
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,9 +21,12 @@ from lw3dsim.describe.document import Document, KeyPath
 from lw3dsim.errors import InputError, one_line, short
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
 
 MAX_FILE_BYTES = 1 << 20
+
+# What the build of a wheel read in the shipped files: whoever asks for one first needs no PyYAML.
+READ = Path(__file__).resolve().parent.parent / "_shipped" / "read"
 
 
 def read_text(path: Path) -> str:
@@ -53,14 +58,19 @@ def parse_yaml(text: str, path: str) -> Document:
     An empty text gives a document whose data is None. What a text holds is remembered.
     """
     question = "yaml", text
-    known = recall(question, _Read, lambda read: len(read.keys) == len(read.lines))
+    known = _shipped(text) or recall(question, _Read, _is_whole)
     if known is not None:
         return Document(path=path, data=known.data, lines=dict(zip(known.keys, known.lines, strict=True)))
-    from lw3dsim.describe.yaml_nodes import read_yaml
-
-    document = read_yaml(text, path)
-    remember(question, _Read(data=document.data, keys=list(document.lines), lines=list(document.lines.values())))
+    document = _read_anew(text, path)
+    remember(question, _listed(document))
     return document
+
+
+def write_read(texts: Iterable[str], folder: Path) -> None:
+    """Write what each of ``texts`` holds into a ``folder``; raise InputError for anything that is not YAML."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for text in texts:
+        (folder / _file_name(text)).write_bytes(msgspec.json.encode(_listed(_read_anew(text, "shipped"))))
 
 
 class _Read(Value, frozen=True, kw_only=True):
@@ -69,6 +79,33 @@ class _Read(Value, frozen=True, kw_only=True):
     data: Any
     keys: list[KeyPath]
     lines: list[int]
+
+
+def _shipped(text: str) -> _Read | None:
+    """Return what a shipped text holds, as the build of the package read it; None of any other."""
+    try:
+        read = msgspec.json.decode((READ / _file_name(text)).read_bytes(), type=_Read)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return read if _is_whole(read) else None
+
+
+def _file_name(text: str) -> str:
+    return f"{hashlib.sha256(repr(text).encode()).hexdigest()}.json"
+
+
+def _is_whole(read: _Read) -> bool:
+    return len(read.keys) == len(read.lines)
+
+
+def _listed(document: Document) -> _Read:
+    return _Read(data=document.data, keys=list(document.lines), lines=list(document.lines.values()))
+
+
+def _read_anew(text: str, path: str) -> Document:
+    from lw3dsim.describe.yaml_nodes import read_yaml
+
+    return read_yaml(text, path)
 
 
 def parse_file(text: str, path: str) -> Document:

@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 from wheels import checkout, given_away, wheel_of
 
 from lw3dsim.compiler.build import compilers
+from lw3dsim.describe.catalog import SHELVES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,6 +95,30 @@ def test_a_wheel_works_outside_the_checkout(given, tmp_path):
     assert {"c3d", "slowfast_r50_8x8"} <= set(names["workloads"])
     result = json.loads(run("simulate", "c3d", "--input", "16x32x32", "--format", "json").stdout)
     assert result["totals"]["latency_cycles"] > 0
+
+
+def test_what_a_wheel_ships_is_read_without_pyyaml(given, tmp_path):
+    site = tmp_path / "site"
+    zipfile.ZipFile(given[1]).extractall(site)  # noqa: S202  # our own wheel
+    code = """
+import sys
+sys.modules["yaml"] = None
+from lw3dsim.describe.catalog import SHELVES, shipped_folder
+from lw3dsim.describe.source import parse_file, read_text
+for name in SHELVES:
+    for path in shipped_folder(name).glob("*.yaml"):
+        print(path.name, sorted(parse_file(read_text(path), path.name).data))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    shipped = {path.name for folder in SHELVES for path in (ROOT / folder).glob("*.yaml")}
+    assert {line.split()[0] for line in run.stdout.splitlines()} == shipped
 
 
 def locked(name):

@@ -20,8 +20,9 @@ layers:
   - {name: second, kind: conv3d, out_channels: 8, kernel: [1, 1, 1]}
 """
 
-# What a point leaves is freed as it goes: garbage that refers to itself is looked for once in so many objects.
-RARELY = 100_000
+# What a point leaves is freed as it goes, but for some ten objects that refer to themselves; what it keeps for others,
+# thousands, would be looked at each time. So garbage is looked for once in so many objects.
+RARELY = 1_000_000
 
 
 def load() -> None:

@@ -134,22 +134,20 @@ class Judge:
         self.groups = self.forest.groups_of(problems, free)
         arch, ordinary = bare(self.arch), sum(self.worth)
         prices = [at_work(self.weights.price, group.stages, arch) for group in self.groups.values()]
+        alone = [self._alone(path) for path in self.groups]
         formed = np.array([self._least_formed(path) for path in self.groups])
         # What costs as much as its layers by themselves is not worth a closer look.
-        enough = (np.array([self._alone(path) for path in self.groups]) - formed) / ROUNDED**2
+        enough = (np.array(alone) - formed) / ROUNDED**2
         least = least_of_groups(list(self.groups.values()), arch, make_clocks(arch), prices, ordinary, enough)
         self.least = dict(zip(self.groups, (least * ROUNDED + formed).tolist(), strict=True))
+        # Of equal cuts the one of shorter groups wins.
+        each = zip(self.least.items(), alone, strict=True)
+        self.costs.update({path: cost if cost < own else None for (path, cost), own in each})
+        self.bounded.update(self.groups)
 
     def cost(self, path: Path) -> float | None:
         """Return what a path costs, None where it can't be a group or can't be worth it."""
-        if path not in self.costs:
-            self.costs[path] = self._if_worth(path, self.least[path]) if path in self.groups else None
-            self.bounded.add(path)
-        return self.costs[path]
-
-    def _if_worth(self, path: Path, least: float) -> float | None:
-        # Of equal cuts the one of shorter groups wins.
-        return None if least >= self._alone(path) else least
+        return self.costs.get(path)
 
     def _alone(self, path: Path) -> float:
         """Return what the layers of a path cost by themselves."""

@@ -135,14 +135,12 @@ def test_what_bounds_keep_out_of_the_best_cut_would_not_be_in_it(monkeypatch, ob
         estimate(judge, path)
 
     def at_once(judge, path):
-        if path not in judge.costs:
-            bound(judge, path)
+        if path in judge.bounded:
             judge.estimate(path)
-        return judge.costs[path]
+        return judge.costs.get(path)
 
     monkeypatch.setattr(fusion.Judge, "estimate", counted)
     lazily, some = fused_c3d(objective), len(estimated)
-    bound = fusion.Judge.cost
     monkeypatch.setattr(fusion.Judge, "cost", at_once)
     assert fused_c3d(objective) == lazily
     assert 0 < some < len(estimated) - some

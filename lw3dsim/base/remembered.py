@@ -1,7 +1,7 @@
 """Mappings that were found before, on disk: whoever asks for the same again need not search.
 
 An entry's name is a digest of everything that decides it: what was asked, and the
-sources of this package. So nothing ever goes stale, and any number of processes may
+sources of this package, its tables included. So nothing ever goes stale, and any number of processes may
 read and write together; a kill loses at most what was about to be written. An answer is
 believed only with its checksum, and if whoever asks finds it possible; else it is found anew and
 replaced. Where the file can't be used, nothing is remembered; one that is not ours is left as it is.
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Answer = TypeVar("Answer")
+
+# What answers follow from besides questions.
+SOURCES = (".py", ".csv")
 
 # How long to wait for another process that writes.
 PATIENCE_S = 2.0
@@ -137,13 +140,17 @@ def memory_path() -> Path:
 
 
 def _create(path: Path) -> None:
-    """Write an empty memory; raise FileExistsError where there is anything already, a link to nothing included."""
+    """Write an empty memory; raise FileExistsError where there is anything already, a link to nothing included.
+
+    An empty file is what a full disk left of a memory.
+    """
     with closing(sqlite3.connect(":memory:")) as empty:
         empty.execute(f"PRAGMA application_id = {APPLICATION}")
         empty.execute("CREATE TABLE mappings (name BLOB PRIMARY KEY, answer BLOB, checksum BLOB) WITHOUT ROWID")
         empty.commit()
         content = empty.serialize()
-    with path.open("xb", buffering=0) as file:
+    is_empty = path.is_file() and not path.is_symlink() and path.stat().st_size == 0
+    with path.open("r+b" if is_empty else "xb", buffering=0) as file:
         file.write(content)
 
 
@@ -187,10 +194,10 @@ def _sources() -> str:
 
 
 def _modules(folder: str) -> Iterator[str]:
-    """Yield the paths of the Python sources in a folder and those below it."""
+    """Yield the paths of the sources and tables in a folder and those below it."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.endswith(".py"):
+            if entry.name.endswith(SOURCES):
                 yield entry.path
             elif entry.name != "__pycache__" and entry.is_dir():
                 yield from _modules(entry.path)

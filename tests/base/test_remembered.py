@@ -151,6 +151,19 @@ def test_another_version_of_the_sources_searches_again(monkeypatch):
         run_small()
 
 
+@pytest.mark.parametrize("name", ["new.py", "new.csv"])
+def test_sources_are_other_ones_where_code_or_a_table_is(tmp_path, monkeypatch, name):
+    package = tmp_path / "package"
+    (package / "base").mkdir(parents=True)
+    (package / "data").mkdir()
+    monkeypatch.setattr(remembered, "__file__", str(package / "base" / "remembered.py"))
+    seen = set()
+    for text in ("1", "2"):
+        (package / "data" / name).write_text(text)
+        seen.add(remembered._sources.__wrapped__())  # noqa: SLF001  # asked once a process
+    assert len(seen) == 2
+
+
 @pytest.fixture
 def filled(memory):
     """The file of a memory that holds all answers of the small network, closed."""
@@ -299,6 +312,8 @@ def test_pages_that_a_failing_machine_never_wrote_only_cost_the_search(filled):
 
 
 DAMAGED = {
+    # A full disk leaves that.
+    "nothing": lambda _: b"",
     "nothing behind the header": lambda whole: whole[:100] + bytes(len(whole) - 100),
     # SQLite puts the name of a table into its message, which then can't be decoded.
     "a table's name": lambda whole: whole.replace(b"mappingsmappings", b"mapping\xcfmappings").replace(
@@ -329,7 +344,6 @@ FOREIGN = {
     "another database": other_database,
     "text": lambda file: file.write_text("notes\nwithout a final newline"),
     "an image": lambda file: file.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(200)),
-    "nothing": lambda file: file.write_bytes(b""),
     "a folder": lambda file: file.mkdir(),
     "a link to a file": lambda file: (
         file.with_name("elsewhere").write_text("theirs"), file.symlink_to(file.with_name("elsewhere"))

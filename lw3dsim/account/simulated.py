@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 Done = TypeVar("Done", bound="Work", covariant=True)
 
+# Runs that a process keeps for each of what it asks of them: one takes some 20 to 50 KB.
+RUNS = 8192
+
 
 class Simulated(Value, frozen=True, kw_only=True, eq=False):
     """What the simulation of a layer or fused group gave.
@@ -152,11 +155,11 @@ def sparsities_of(network: Workload, layers: Sequence[AnyLayer]) -> tuple[Sparsi
     )
 
 
-@kept(65536)
+@kept(RUNS)
 def _working_pj(run: Run[Work], sparsities: tuple[Sparsity, ...]) -> dict[str, Causes]:
     return working_pj(run.stages, run.events, run.dram, dict(run.cycles_by_cause), run.arch, sparsities)
 
 
-@kept(65536)
+@kept(RUNS)
 def _working_sums_pj(run: Run[Work], sparsities: tuple[Sparsity, ...]) -> dict[str, float]:
     return {component: math.fsum(causes.values()) for component, causes in _working_pj(run, sparsities).items()}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import msgspec
 
 from lw3dsim.account.energy import Sparsity, own_pj
+from lw3dsim.account.simulated import RUNS
 from lw3dsim.base.caches import kept, once
 from lw3dsim.base.integers import NEVER
 from lw3dsim.base.values import Value, replace
@@ -155,7 +156,7 @@ def laid(problem: Problem, lies: Lies) -> Problem:
     return replace(problem, input_block=first, output_block=last)
 
 
-@kept(65536)
+@kept(RUNS)
 def _best_run(asked: Alone, engine: str, price: Price | None, lies: Lies) -> LayerRun:
     """Return the run of a layer with the best of the ``allowed`` algorithms, or direct where none of them fits."""
     wanted = price or Price(cycle=1.0, dram_byte=0.0)
@@ -208,7 +209,7 @@ def _cost(run: LayerRun, arch: Accelerator, price: Price) -> float:
     return price.of(run.latency_cycles, run.dram_bytes) + price.row * run.dram.activates + price.pj * own
 
 
-@kept(65536)
+@kept(RUNS)
 def run_problem(
     problem: Problem,
     arch: Accelerator,
@@ -236,7 +237,7 @@ def _found_run(search: LayerSearch, engine: str) -> tuple[Mapping, LayerRun]:
     return mapping, replace(run, arch=search.design(mapping))
 
 
-@kept(65536)
+@kept(RUNS)
 def _found_among(search: LayerSearch, engine: str) -> tuple[Mapping, LayerRun]:
     return found_run(search, engine)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
+from lw3dsim.account.simulated import RUNS
 from lw3dsim.base.caches import kept
 from lw3dsim.base.remembered import is_remembering, recall, remember
 from lw3dsim.base.values import replace
@@ -62,7 +63,7 @@ def run_work(work: Mapped, arch: Accelerator, engine: str = "auto") -> Run[Mappe
     return cast("Run[Mapped]", _simulated(work, arch, engine))
 
 
-@kept(8192)
+@kept(RUNS)
 def _simulated(work: Work, arch: Accelerator, engine: str) -> Run[Work]:
     paced = paced_by(work.stages, arch)
     if paced != arch:

@@ -84,6 +84,20 @@ def test_a_run_looks_through_its_objects_neither_on_its_way_nor_at_its_end():
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+def test_an_interrupt_before_or_behind_a_command_is_one_word():
+    code = (
+        "import sys\n"
+        "from lw3dsim.__main__ import run\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'lw3dsim.cli.main': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "Aborted!\n")
+
+
 def test_threads_of_blas_stay_as_asked_and_are_left_to_what_multiplies(monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
     main.get_command(None, "simulate")

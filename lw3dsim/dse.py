@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from lw3dsim.arguments import as_optional_path, as_path, as_path_or, check_callback
 from lw3dsim.base.calls import strict
 from lw3dsim.base.forms import PAGE
-from lw3dsim.base.output import check_file, write_text
+from lw3dsim.base.output import check_file, check_folder, save_files
 from lw3dsim.base.parameters import Parameters, checked_values, declared_by, parameter, taking
 from lw3dsim.explore.export import points_table, write_points
 from lw3dsim.explore.hiring import hired
@@ -269,9 +269,10 @@ def report_of(found: Kept, given: str | None) -> Path:
     """Write the page of a study that is read to the file ``given``; see :func:`report`."""
     target = Path(given) if given is not None else Path(DEFAULT_FOLDER) / f"{found.space.name}.html"
     if given is None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    check_file(target, PAGE)
-    write_text(target, study_page(found), PAGE)
+        check_folder(target.parent, {target.name: PAGE})
+    else:
+        check_file(target, PAGE)
+    save_files({target: (PAGE, study_page(found).encode("utf-8"))})
     return target
 
 

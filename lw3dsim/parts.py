@@ -32,10 +32,16 @@ def part_file(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
     file, path = _locked(folder)
     try:
         yield file, path
+    except BaseException:
+        # What could not be written would be written once more here.
+        with suppress(OSError):
+            file.close()
+        raise
+    else:
+        file.close()
     finally:
         with suppress(OSError):
             path.unlink()
-        file.close()
 
 
 def _locked(folder: Path) -> tuple[BinaryIO, Path]:

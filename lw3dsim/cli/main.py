@@ -142,11 +142,9 @@ def _one_sentence() -> Iterator[None]:
     except BrokenPipeError:
         streams.abandon()
         sys.exit(streams.READER_GONE)
-    except OSError as error:
-        if error.filename is not None:
-            raise
+    except streams.StandardOutputError as error:
         streams.abandon()
-        raise _Refused(f"standard output cannot be written ({error.strerror})") from None
+        raise _Refused(f"standard output cannot be written ({error.reason})") from None
 
 
 # Longer words than any name or path of use are shown in part.

@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lw3dsim.base.output import check_folder
+from lw3dsim.base.output import check_folder, make_folder, naming
 from lw3dsim.base.values import Value
 from lw3dsim.errors import InputError
 from lw3dsim.parts import alone_in
@@ -106,7 +106,7 @@ def build(core: Core, folder: Path) -> Path:
     made = check_folder(folder / f"core_{key}", {})
     bench = made / "bench"
     if not bench.exists():
-        made.mkdir(parents=True, exist_ok=True)
+        make_folder(made)
         with alone_in(made):
             # Another may have built it meanwhile.
             if not bench.exists():
@@ -118,13 +118,18 @@ def _make(bench: Path, tool: str, texts: dict[str, str], parameters: list[str]) 
     """Build ``bench`` of these files, in its folder."""
     made = bench.parent
     for name, text in texts.items():
-        (made / name).write_text(text, encoding="utf-8")
+        _write(made / name, text)
     arguments = ["--cc", "-O3", "--x-assign", "0", "--x-initial", "0", "-Wno-fatal", "-Wno-WIDTH", "--Mdir", "obj"]
     arguments += ["--output-split-cfuncs", str(STATEMENTS)]
     modules = [name for name in texts if name.endswith(".sv")]
     _called([tool, *arguments, "--top-module", TOP, *parameters, *modules], made)
     _compile(made, _compiler(tool), _runtime(tool, made.parent))
     (made / "new").rename(bench)
+
+
+def _write(path: Path, text: str) -> None:
+    with naming(path):
+        path.write_text(text, encoding="utf-8")
 
 
 def _compile(made: Path, compiler: list[str], runtime: list[Path]) -> None:
@@ -137,7 +142,7 @@ def _compile(made: Path, compiler: list[str], runtime: list[Path]) -> None:
     pieces = {"once": once, "always": [*(part for part in parts if part not in once), "bench.cpp"]}
     for name, included in pieces.items():
         text = "".join(f'#include "{part}"\n' for part in included)
-        (made / f"{name}.cpp").write_text(text, encoding="utf-8")
+        _write(made / f"{name}.cpp", text)
     compiler = [*compiler, "-I.", "-Iobj"]
     hardly = {"once": ["-O0"], "always": []}
     commands = [[*compiler, *hardly[name], "-c", f"{name}.cpp", "-o", f"{name}.o"] for name in pieces]
@@ -201,7 +206,7 @@ def run(bench: Path, program: CoreProgram) -> Log:
     """Run a program on a bench, in a folder of its own: several may run on one."""
     with tempfile.TemporaryDirectory() as folder:
         text, log = Path(folder, "program.txt"), Path(folder, "log.txt")
-        text.write_text(written(program), encoding="utf-8")
+        _write(text, written(program))
         done = subprocess.run([bench, text, log], capture_output=True, text=True, check=False)  # noqa: S603  # built here
         if done.returncode not in (0, 3):
             raise InputError(f"the bench failed ({done.returncode}): {done.stderr.strip()[-500:]}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.forms import RTL, RTL_MARK
-from lw3dsim.base.output import check_folder, make_folder, write_files
+from lw3dsim.base.output import check_folder, save_files
 from lw3dsim.errors import OutputError, one_line
 from lw3dsim.network.pipeline import map_prepared
 from lw3dsim.rtl.build import STATEMENTS, TOP, bench_files, names_header, sources, written
@@ -122,9 +122,7 @@ def export_core(
     folder = check_folder(out, dict.fromkeys(texts, RTL))
     marked = {name: _marked(Path(name), text).encode() for name, text in texts.items()}
     check_alone(folder, marked)
-    for name in texts:
-        make_folder((folder / name).parent)
-    write_files({folder / name: (RTL, text) for name, text in marked.items()})
+    save_files({folder / name: (RTL, text) for name, text in marked.items()})
     return len(marked), refused
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import click
 import pytest
@@ -71,6 +72,27 @@ def test_a_standard_output_that_takes_nothing_is_said(command, target, reason):
     assert ended.stderr.startswith(b"Error: standard output cannot be written")
     assert reason in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_standard_output_without_buffer_is_said_too():
+    ended = shell("lw3dsim show c3d >/dev/full", PYTHONUNBUFFERED="1")
+    assert ended.returncode == 2
+    assert ended.stderr == b"Error: standard output cannot be written (No space left on device)\n"
+
+
+def test_a_standard_output_that_would_have_to_be_waited_for_is_said():
+    reader, writer = os.pipe()
+    try:
+        os.set_blocking(writer, False)
+        with suppress(BlockingIOError):
+            while os.write(writer, b"x"):
+                pass
+        ended = subprocess.run([*LW3DSIM, "list"], stdout=writer, stderr=subprocess.PIPE)
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert ended.returncode == 2
+    assert ended.stderr == b"Error: standard output cannot be written (Resource temporarily unavailable)\n"
 
 
 @pytest.mark.parametrize("command", ["show c3d", "schema", "--help"])

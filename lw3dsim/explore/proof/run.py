@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lw3dsim.base.forms import PROOF
-from lw3dsim.base.output import check_file
+from lw3dsim.base.output import check_file, make_folder
 from lw3dsim.errors import InputError, one_line
 from lw3dsim.explore.evaluate import Evaluator
 from lw3dsim.explore.plan import Plan
@@ -51,7 +51,7 @@ def opened(space: Space, out: Path, *, resume: bool) -> Prover:
     """Return the proof of ``space`` that is in ``out``, or a new one. Raises InputError and OutputError."""
     if resume:
         return Prover(space, load(out, space))
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     check_file(out, PROOF)
     if out.exists() and out.stat().st_size:
         raise InputError(

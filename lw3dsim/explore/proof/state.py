@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from lw3dsim._version import __version__
 from lw3dsim.base.forms import PROOF
-from lw3dsim.base.output import write_files
+from lw3dsim.base.output import make_folder, write_files
 from lw3dsim.errors import InputError, one_line
 from lw3dsim.explore.proof.boxes import choices_in
 
@@ -76,7 +76,7 @@ def unpacked(kept: Kept, sizes: tuple[int, ...]) -> Masks:
 
 def save(path: Path, kept: Kept) -> None:
     """Write a proof to ``path`` in one step. Raises OutputError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_files({path: (PROOF, msgspec.json.encode(kept))})
 
 

@@ -46,13 +46,9 @@ def _moved(work: Work, side: Side, blocks: tuple[int, ...], burst_bytes: int) ->
 
 
 def candidate_blocks(uses: Sequence[Use], channels: int, smallest: int) -> set[int]:
-    """Return the blocks worth trying: the usual ones, and those that the users were mapped for."""
-    return {*usual_blocks(uses, channels, smallest), *(use.block for use in uses)}
-
-
-def usual_blocks(uses: Sequence[Use], channels: int, smallest: int) -> set[int]:
-    """Return ``smallest`` times powers of two, all channels, and the tiles of the users: wherever tensors lie now."""
-    return {*block_sizes(smallest, channels), *(min(use.work.tile_channels(use.side), channels) for use in uses)}
+    """Return the blocks worth trying: ``smallest`` times powers of two, all channels, and the tiles of the users."""
+    tiles = {min(use.work.tile_channels(use.side), channels) for use in uses}
+    return {*block_sizes(smallest, channels), *tiles, *(use.block for use in uses)}
 
 
 def wanted_block(moved: Iterable[Mapping[int, int]], present: int) -> int:

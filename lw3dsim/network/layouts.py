@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
-from lw3dsim.network.blocks import Use, candidate_blocks, usual_blocks, wanted_block
+from lw3dsim.network.blocks import Use, candidate_blocks, wanted_block
 from lw3dsim.network.runs import settled
 from lw3dsim.network.units import moved_of
 from lw3dsim.tensor.layout import block_sizes, bursts_in_block, packed_in_fewer
@@ -39,26 +39,25 @@ def settle_layouts(
 def laid_out(
     network: Workload, units: list[Unit], arch: Accelerator, given: Mapping[str, int]
 ) -> tuple[list[Work], list[int]]:
-    """Return what runs as each of ``units`` once every tensor has its layout, and the bytes it costs over its best.
+    """Return what runs as each of ``units`` once every tensor has its layout, and the bytes that costs it over its own.
 
-    See :func:`settle_layouts`; nothing is simulated. Tensors that are read together keep theirs, and cost what these
-    do. The best is of the usual blocks and the outcome, so that it is the same where the outcome is given.
+    See :func:`settle_layouts`; nothing is simulated. Tensors that are read together keep theirs.
     """
     burst_bytes, given = make_clocks(arch).burst_bytes, standing(network, given)
     works = [unit.run.work for unit in units]
     extra = [0] * len(units)
     for tensor, users in uses_of(network, units, burst_bytes).items():
+        if tensor in network.read_together and tensor not in given:
+            continue
         uses = [use for _, use in users]
         block = given.get(tensor, uses[0].block)
-        channels, smallest = network.shapes[tensor].channels, arch.dram.channel_block
-        tried = candidate_blocks(uses, channels, smallest) | {block}
+        tried = candidate_blocks(uses, network.shapes[tensor].channels, arch.dram.channel_block) | {block}
         moved = [use.bursts(sorted(tried)) for use in uses]
-        if arch.dram.layout == "auto" and tensor not in given and tensor not in network.read_together:
+        if arch.dram.layout == "auto" and tensor not in given:
             block = wanted_block(moved, block)
-        compared = usual_blocks(uses, channels, smallest) | {block}
         for (i, use), bursts in zip(users, moved, strict=True):
             works[i] = works[i].in_block(use.side, block)
-            extra[i] += (bursts[block] - min(bursts[one] for one in compared)) * burst_bytes
+            extra[i] += (bursts[block] - min(bursts.values())) * burst_bytes
     return works, extra
 
 

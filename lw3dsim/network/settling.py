@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lw3dsim.base.values import replace
 from lw3dsim.describe.clocks import make_clocks
 from lw3dsim.network.layout_costs import PAYS
-from lw3dsim.network.layouts import layouts_of, settle_layouts, standing, uses_of
+from lw3dsim.network.layouts import settle_layouts, standing, uses_of
 from lw3dsim.network.objective import Figures
 from lw3dsim.network.runs import settled
 
@@ -55,8 +55,7 @@ class Settler:
                 and not paying.isdisjoint(i for i, _ in users)
             ):
                 self._try_own(found, users)
-        # What the outcome costs over the best is counted once all lies where it stays.
-        return settle_layouts(self.network, found, self.arch, self.engine, layouts_of(self.network, found, self.arch))
+        return found
 
     def _pays(self, own: Unit, unit: Unit, much: float) -> bool:
         """Return whether a unit costs ``much`` more than its ``own`` run."""
@@ -73,4 +72,7 @@ class Settler:
     def _moved_to(self, unit: Unit, use: Use, block: int) -> Unit:
         """Return a unit as it is mapped, timed anew with a side in blocks of another size."""
         work = unit.run.work
-        return replace(unit, run=settled(unit.run, work.in_block(use.side, block), self.engine))
+        bursts = use.bursts(sorted({work.block(use.side), block}))
+        extra = (bursts[block] - bursts[work.block(use.side)]) * use.burst_bytes
+        run = settled(unit.run, work.in_block(use.side, block), self.engine)
+        return replace(unit, run=run, layout_extra_bytes=unit.layout_extra_bytes + extra)

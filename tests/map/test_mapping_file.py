@@ -20,7 +20,7 @@ from lw3dsim.errors import InputError
 from lw3dsim.map.group.floor import stage_weight_bits
 from lw3dsim.map.group_fill import group_fill
 from lw3dsim.map.mapping_file import parse_mapping
-from lw3dsim.network.layouts import layouts_of, moved_by_side
+from lw3dsim.network.layouts import layouts_of
 from lw3dsim.network.pipeline import map_network, resolve_design, resolve_network
 from lw3dsim.report.text.loop_nest import make_nest
 from lw3dsim.report.text.mapping_file import _word, entry_of, mapping_text
@@ -91,24 +91,6 @@ def test_a_saved_mapping_repeats_the_run_to_the_bit(tmp_path, options):
         key: value for key, value in first.data.items() if key != "config"
     }
     assert len(again.config.mapping) == len(units)
-
-
-@pytest.mark.parametrize("fusion", ["off", "auto"])
-def test_layouts_cost_the_same_whether_chosen_or_taken_from_a_file(tmp_path, fusion):
-    name, size, arch, path = "r2plus1d_r18", "8x28x28", "edge_small", tmp_path / "mapping.yaml"
-    network, design = resolve_network(name, None, size, None), resolve_design(arch, (), None, None)
-    units = map_network(network, design, fusion=fusion)
-    path.write_text(saved_text(network, design, "direct", units))
-    first = simulate(name, arch, input_size=size, fusion=fusion)
-    again = simulate(name, arch, input_size=size, mapping=path)
-    assert again.data["layers"] == first.data["layers"]
-    assert again.totals == first.totals
-    # Somebody pays for a tensor that is read together with another, whose layout is not chosen.
-    assert any(
-        unit.layout_extra_bytes and network.laid_like.get(name) in network.read_together
-        for unit in units
-        for name in moved_by_side(network, unit).values()
-    )
 
 
 @pytest.mark.parametrize(

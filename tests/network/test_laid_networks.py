@@ -20,10 +20,9 @@ from lw3dsim.network.fusion import Judge, fuse
 from lw3dsim.network.layers import laid, problems_of, run_problem
 from lw3dsim.network.laying import fused_units
 from lw3dsim.network.layout_costs import least_as_mapped, least_of_layer, wasted_by
-from lw3dsim.network.layouts import moved_by, moved_by_side, moved_more, settle_layouts
+from lw3dsim.network.layouts import moved_by, moved_more, settle_layouts
 from lw3dsim.network.objective import Figures, Weights, network_cost
 from lw3dsim.network.runs import settled
-from lw3dsim.tensor.layout import block_sizes
 
 # Networks of which not all that they lose is little where layouts are settled once all is mapped.
 SEEDS = (4, 5, 9)
@@ -137,28 +136,6 @@ def test_no_mapping_of_a_layer_costs_less_than_it_does_at_least_in_any_layout(se
                 runs.append(run_problem(lying, arch, price=price, quanta=all_blocks(lying, arch)))
         for run in runs:
             assert max(least_of_layer(one, price) for one in runs) <= price.of(run.latency_cycles, run.dram_bytes)
-
-
-def moved_in(unit, side, block):
-    """Return the DRAM bytes that a unit moves, simulated with a side in blocks of ``block``."""
-    return settled(unit.run, unit.run.work.in_block(side, block), "auto").dram_bytes
-
-
-@pytest.mark.parametrize("seed", [2, 17, 30, 78])
-@pytest.mark.parametrize("block", [None, 1, 12])
-def test_layouts_cost_each_layer_what_it_moves_over_the_best_for_each_of_its_tensors_alone(seed, block):
-    network, arch = drawn(seed)
-    blocks = {} if block is None else dict.fromkeys(network.laid_like, block)
-    units = settle_layouts(network, layers_of(seed), arch, "auto", blocks)
-    for unit in units:
-        least = 0
-        for side, tensor in moved_by_side(network, unit).items():
-            users = [(one, end) for one in units for end, name in moved_by_side(network, one).items() if name == tensor]
-            channels = network.shapes[tensor].channels
-            tiles = {min(one.run.work.tile_channels(end), channels) for one, end in users}
-            compared = {*block_sizes(arch.dram.channel_block, channels), *tiles, unit.run.work.block(side)}
-            least += min(moved_in(unit, side, one) for one in compared) - unit.run.dram_bytes
-        assert unit.layout_extra_bytes == -least
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -81,8 +81,8 @@ def test_without_a_limit_a_point_may_take_any_time(proposals):
 def test_a_study_keeps_what_was_stopped_and_a_resumed_one_does_not_try_it_again(cli, tmp_path, monkeypatch, workers):
     monkeypatch.setenv("LW3DSIM_MAPPING_CACHE", "0")
     space, storage, out = tmp_path / "s.yaml", tmp_path / "study", tmp_path / "points.csv"
-    # Tenths of a second are too few for a network of a hundred layers.
-    space.write_text(SPACE % "slowfast_r50_8x8" + "reference: {latency_ms: 1000}\n")
+    # A tenth of a second is too little to fuse a network of three hundred layers.
+    space.write_text(SPACE % "csn_r101, fusion: auto" + "reference: {latency_ms: 1000}\n")
     at = (str(space), "--storage", str(storage))
     run = ("dse", "run", *at, "--no-bounds", "--workers", workers, "--point-limit", "0.1")
     told = cli(*run)

@@ -131,9 +131,8 @@ def idle_memory(clocks: Clocks, box_bursts: Words, runs: Runs) -> Memory:
 
 
 def _reordering(dram: DramSystem) -> Reordering:
-    from lw3dsim.engine.reordering import (
-        make_reordering,
-    )  # a tenth of what a run of a layer needs, and rarely asked for
+    # A tenth of what a run of a layer imports, and rarely asked for.
+    from lw3dsim.engine.reordering import make_reordering
 
     return make_reordering(dram)
 
